@@ -47,7 +47,7 @@ def analyse(
     with whole_file(target) as part:
         frame.to_csv(part, index=False, float_format="%.6g")
     shown = frame if json else frame[[column for column in frame.columns if column not in analysis.IN_FILE]]
-    print_frame(shown, as_json=json, title=analysis.__doc__.splitlines()[0])
+    print_frame(shown, "json" if json else "table", title=analysis.__doc__.splitlines()[0])
     if not json:
         print(f"All columns: {target}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from mssim._validation import printable
@@ -29,6 +30,7 @@ __all__ = [
     "scale_x",
     "set_title",
     "short_name",
+    "styled",
     "title_of",
 ]
 
@@ -60,6 +62,17 @@ AXES = {
 }
 
 _LONGEST = 70  # letters of a name
+
+
+def styled(fonts: list[str]) -> AbstractContextManager[None]:
+    """Return a context in which figures have the common style and these fonts."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    # Load the backend first: that of notebooks turns on interactive mode, which the end of the context would turn off
+    # again, and the next figure would not be shown.
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call]
+    return mpl.rc_context(STYLE | {"font.family": fonts})
 
 
 def axis_label(x: str, provenance: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mssim._drawing import COLOURS, DASHES, MARKERS, STYLE, name_lines, pool_title, set_title, short_name
+from mssim._drawing import COLOURS, DASHES, MARKERS, name_lines, pool_title, set_title, short_name, styled
 from mssim._fonts import families
 from mssim.errors import MssimError
 
@@ -50,7 +50,6 @@ def plot_length_limits(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     >>> plot_length_limits(length_limits(pool, "sc:gemma", [2, 3, 4], 8), pool).get_xlabel()
     'max_tokens (output tokens of a sample)'
     """
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     if not len(frame):
@@ -59,7 +58,7 @@ def plot_length_limits(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     series = {f"{short_name(str(name))}, budget {budget}": rows for (name, budget), rows in groups}
     title = pool_title(pool.info, len(pool.questions))
     fonts = families([*series, title])
-    with mpl.rc_context(STYLE | {"font.family": fonts}):
+    with styled(fonts):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
         lines = [_draw_line(ax, rows.sort_values("max_tokens"), number) for number, rows in enumerate(series.values())]

@@ -18,6 +18,7 @@ from mssim._drawing import (
     scale_x,
     set_title,
     short_name,
+    styled,
     title_of,
 )
 from mssim._fonts import families
@@ -105,14 +106,13 @@ def plot_curves(
     >>> plot_curves(evaluation).get_ylabel()
     'accuracy (%)'
     """
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     _check_axis(evaluation, x)
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band, scope=scope)
     names, title = [short_name(name) for name in evaluation.strategies], title_of(evaluation)
     fonts = families([*names, title])
-    with mpl.rc_context(STYLE | {"font.family": fonts}):
+    with styled(fonts):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
         lines = _draw_curves(ax, frame, x, evaluation)
@@ -160,7 +160,6 @@ def plot_panels(
     >>> [ax.get_xlabel() for ax in plot_panels(evaluation, ["budget", "samples_used"])]
     ['budget (samples per question)', 'samples used per question (mean)']
     """
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     if not isinstance(x, list | tuple) or not x:
@@ -170,7 +169,7 @@ def plot_panels(
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band, scope=scope)
     names, title = [short_name(name) for name in evaluation.strategies], title_of(evaluation)
     fonts = families([*names, title])
-    with mpl.rc_context(STYLE | {"font.family": fonts}):
+    with styled(fonts):
         size = (1.4 + 3.4 * len(x), 4.2 + 0.17 * len(names))
         figure, axes = plt.subplots(1, len(x), figsize=size, sharey=True, squeeze=False, layout="constrained")
         for ax, one in zip(axes[0], x, strict=True):
@@ -233,14 +232,13 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
     >>> plot_frontier(tuning).get_xlabel()
     'samples used per question (mean)'
     """
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     candidates, frontier = tuning.candidates(), tuning.frontier()
     frame = tuning.to_frame(confidence_level=confidence_level)
     title = title_of(tuning)
     fonts = families([title])
-    with mpl.rc_context(STYLE | {"font.family": fonts}):
+    with styled(fonts):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
         _draw_choices(ax, frame, f"choice, held-out ({confidence_level:.0%} interval)")
@@ -298,7 +296,6 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['gemma, pass@k', 'extrapolated (more than 256 samples)']
     """
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
     if not len(frame):
@@ -307,7 +304,7 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     series = {", ".join(map(short_name, map(str, names))): rows for names, rows in groups}
     title = pool_title(pool.info, len(pool.questions))
     fonts = families([*series, title])
-    with mpl.rc_context(STYLE | {"font.family": fonts}):
+    with styled(fonts):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
         lines = [
@@ -363,14 +360,13 @@ def plot_plan(plan: Plan, *, title: str | None = None, ax: Axes | None = None) -
     >>> plot_plan(plan(Variances(0.09, 0.2, 0.2), [0.03, 0.05])).get_ylabel()
     'questions'
     """
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
     from matplotlib.ticker import LogLocator
 
     frame, names = plan.to_frame(), [] if title is None else [title]
     needed, affordable = frame[~frame["best"]], plan.affordable()
     fonts = families(names)
-    with mpl.rc_context(STYLE | {"font.family": fonts}):
+    with styled(fonts):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
         for number, difference in enumerate(needed["difference"].unique()):

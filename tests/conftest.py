@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import gc
 import math
 import threading
 from concurrent.futures import Executor, Future
@@ -87,6 +88,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="slow; add --slow"))
     order = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(FIRST)))
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over imported modules and collected tests, which live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 replay = partial(evaluate, method="monte_carlo")

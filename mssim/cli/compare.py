@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim._validation import counted
-from mssim.cli.options import Clusters, Confidence, Json, parse_budgets, parse_pair
+from mssim.cli.options import Clusters, Confidence, Format, Json, parse_budgets, parse_pair, read_format
 from mssim.cli.output import data_title, print_frame
 from mssim.errors import BudgetError, MssimError, StrategyError
 
@@ -85,6 +85,7 @@ def compare(
     confidence_level: Confidence = 0.95,
     clusters: Clusters = None,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Compare strategies question by question: difference, interval, p-values, wins, ties, losses and a verdict.
 
@@ -98,6 +99,8 @@ def compare(
 
     Example for routers: mssim compare routers.parquet --against route:gemma+smol --oracle oracle:gemma+smol
     """
+    form = read_format(json, format_)
+
     from mssim.results.evaluation import Evaluation
 
     names = list(strategies or [])
@@ -135,10 +138,10 @@ def compare(
         frame, readable = found.to_frame(), _readable
         frame = frame.drop(columns="p_holm") if len(found) == 1 else frame
     title = data_title(evaluation.provenance["pool"])
-    if json:
-        print_frame(frame, as_json=True, title=title)
+    if form != "table":
+        print_frame(frame, form, title=title)
         return
-    print_frame(readable(frame), as_json=False, title=title)
+    print_frame(readable(frame), title=title)
     print(notes(frame))
 
 

@@ -18,6 +18,7 @@ from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     CostExceeds,
+    Format,
     Json,
     LatencyExceeds,
     MaxTokens,
@@ -38,6 +39,7 @@ from mssim.cli.options import (
     parse_max_tokens,
     parse_where,
     prices_of,
+    read_format,
     spread_options,
 )
 from mssim.cli.output import print_frame, progress_bar, show_evaluation
@@ -93,15 +95,13 @@ _TOML_NAMES = {
 }
 
 
-def _print_rules(asked: bool) -> None:
-    """Print the catalogue and exit, if asked to."""
-    if asked:
-        import pandas as pd
+def _print_rules(form: str) -> None:
+    """Print the catalogue."""
+    import pandas as pd
 
-        from mssim.rules import catalogue
+    from mssim.rules import catalogue
 
-        print_frame(pd.DataFrame(catalogue()), as_json=False, title="M is a model")
-        raise typer.Exit
+    print_frame(pd.DataFrame(catalogue()), form, title="M is a model")
 
 
 def evaluate(
@@ -183,10 +183,9 @@ def evaluate(
     dask: Annotated[
         str | None, typer.Option(help="Run on a Dask cluster: tcp://HOST:8786, or a scheduler file (.json).")
     ] = None,
-    rules: Annotated[  # noqa: ARG001
-        bool, typer.Option("--rules", callback=_print_rules, is_eager=True, help="List all rules and exit.")
-    ] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List all rules and exit.")] = False,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Estimate accuracy and cost of strategies at every budget.
 
@@ -200,10 +199,14 @@ def evaluate(
     an error: it becomes 0 where every run draws all of them. jackknife_error (--scope these) is the standard error of
     accuracy that is due to the number of recorded samples.
     """
-    if shard is not None and (out or plot or json):
+    form = read_format(json, format_)
+    if rules:
+        _print_rules(form)
+        return
+    if shard is not None and (out or plot or form != "table"):
         raise MssimError(
-            "--shard: one part of an evaluation has no results to write. Drop --out, --plot and --json here and pass "
-            "them to `mssim merge`."
+            "--shard: one part of an evaluation has no results to write. Drop --out, --plot, --json and --format here "
+            "and pass them to `mssim merge`."
         )
     way = _Way(checkpoint, _read_shard(shard), dask)
     if way.shard and checkpoint is None:
@@ -238,7 +241,7 @@ def evaluate(
     settings = _experiment(experiment) if experiment else {}
     keep_names([name for name in settings if given.get(name) is None])
     settings |= {name: value for name, value in given.items() if value is not None}
-    _run(settings, way, as_json=json, correct_bias=correct_bias)
+    _run(settings, way, form=form, correct_bias=correct_bias)
 
 
 @dataclass(frozen=True)
@@ -257,7 +260,7 @@ class _Way:
         return dask_executor(self.dask)
 
 
-def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bool) -> None:
+def _run(settings: dict[str, Any], way: _Way, *, form: str, correct_bias: bool) -> None:
     for name, option in (
         ("pool", "a pool, e.g. recorded/llm-products,"),
         ("strategies", "--strategy, e.g. --strategy sc:MODEL,"),
@@ -286,7 +289,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
         columns |= {"correct_bias": correct_bias}
         out, plot = outputs.get("out"), outputs.get("plot")
         curve = _curve(pool, evaluation, limited, statistics) if per == ["max_tokens"] else None
-        show_evaluation(evaluation, statistics, columns, out=out, plot=plot, per=per, as_json=as_json, draw=curve)
+        show_evaluation(evaluation, statistics, columns, out=out, plot=plot, per=per, form=form, draw=curve)
 
 
 def _at_limits(pool: Pool, settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim.cli.formats import json_rows
 from mssim.cli.language import as_options
-from mssim.cli.options import Json, ReasoningOption
-from mssim.cli.output import data_title, json_rows, print_frame, printable, progress_bar
+from mssim.cli.options import Format, Json, ReasoningOption, read_format
+from mssim.cli.output import data_title, print_frame, printable, progress_bar
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def grade(
     ],
     reasoning: ReasoningOption = "drop",
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Extract the answer from every recorded text, merge equal answers into classes and compare with the truth.
 
@@ -39,19 +41,24 @@ def grade(
 
     Example: mssim grade my-pool --rule number
     """
+    form = read_format(json, format_)
+
     from mssim.pools.folder import read_info
 
     with progress_bar("grading") as progress:
         grading = _grade(Path(pool), rule, reasoning, progress)
     for warning in grading.warnings():
         print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
-    if json:
+    if form == "json":
         _print_json(grading)
         return
-    print(f"rule {_safe(rule)}")
     title = data_title(read_info(Path(pool)))
     frame = grading.to_frame()
-    print_frame(frame.assign(model=[_safe(model) for model in frame["model"]]), as_json=False, title=title)
+    if form != "table":
+        print_frame(frame, form, title=title)
+        return
+    print(f"rule {_safe(rule)}")
+    print_frame(frame.assign(model=[_safe(model) for model in frame["model"]]), title=title)
     spread = grading.classes_per_question()
     print(
         f"answer classes per question, all models: {spread['classes_min']} to {spread['classes_max']}, "

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim._validation import counted
+from mssim.cli.formats import json_rows
 from mssim.cli.language import as_options
-from mssim.cli.options import ReasoningOption, WhereOption, parse_renames, parse_where
-from mssim.cli.output import json_rows, print_frame, printable, progress_bar
+from mssim.cli.options import Format, Json, ReasoningOption, WhereOption, parse_renames, parse_where, read_format
+from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
 from mssim.importers.registry import FORMATS, find, options_of
 
@@ -50,7 +51,8 @@ def import_(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Turn warnings into errors.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing pool.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
+    json: Json = False,
+    format_: Format = None,
     map_: Annotated[
         str | None,
         typer.Option(
@@ -91,8 +93,9 @@ def import_(
 
     Example: mssim import samples_gsm8k_*.jsonl --rule number --out my-pool
     """
+    form = read_format(json, format_)
     if list_:
-        _show_formats(as_json=json)
+        _show_formats(form)
         return
     from mssim.importers.pipeline import Common, import_pool
     from mssim.importers.safe_files import expand
@@ -128,7 +131,7 @@ def import_(
             overwrite=overwrite,
             progress=progress,
         )
-    _show(found, as_json=json)
+    _show(found, form)
 
 
 def _chosen(given: Sequence[str], *, mapped: bool) -> tuple[str, list[Path]]:
@@ -154,12 +157,12 @@ def _chosen(given: Sequence[str], *, mapped: bool) -> tuple[str, list[Path]]:
     return found.format, list(found.paths)
 
 
-def _show_formats(*, as_json: bool) -> None:
+def _show_formats(form: str) -> None:
     import pandas as pd
 
     from mssim.importers.registry import listed
 
-    print_frame(pd.DataFrame(listed()), as_json=as_json)
+    print_frame(pd.DataFrame(listed()), form)
 
 
 _FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern", "pass_mark": "--pass-mark"}
@@ -178,8 +181,8 @@ def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _show(found: Diagnostics, *, as_json: bool) -> None:
-    if as_json:
+def _show(found: Diagnostics, form: str) -> None:
+    if form == "json":
         report = {
             "questions": found.questions,
             "samples": found.samples,
@@ -194,9 +197,12 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
         return
     for warning in [*found.warnings, *found.remarks]:
         print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
+    if form != "table":
+        print_frame(found.to_frame(), form)
+        return
     texts = f"; {found.identical_texts} of {found.long_texts} long texts repeat an earlier one"
     print(
         f"{counted(found.questions, 'question')}, {counted(len(found.models), 'model')}, "
         f"{counted(found.samples, 'sample')}{f'{texts} of the same model and question' if found.long_texts else ''}"
     )
-    print_frame(found.to_frame(), as_json=False)
+    print_frame(found.to_frame())

@@ -11,7 +11,7 @@ import typer
 
 from mssim.cli.language import as_options
 from mssim.cli.loading import load
-from mssim.cli.options import Json, WhereOption, parse_where
+from mssim.cli.options import Format, Json, WhereOption, parse_where, read_format
 from mssim.cli.output import data_title, print_frame, printable
 
 
@@ -19,6 +19,7 @@ def info(
     pool: Annotated[str, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")],
     where: WhereOption = None,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Print the models of a pool, the number of samples and warnings about them.
 
@@ -27,11 +28,13 @@ def info(
 
     Example: mssim info recorded/llm-products
     """
+    form = read_format(json, format_)
+
     from mssim.pools.loading import known_warnings
     from mssim.pools.quality import pool_remarks
 
     loaded = load(pool, parse_where(where or []))
-    if not json:
+    if form == "table":
         for name in ("title", "source", "licence"):
             if name in loaded.info:
                 print(f"{name}: {printable(str(loaded.info[name]))}")
@@ -40,8 +43,8 @@ def info(
             kept = " --reasoning keep" if grader.get("reasoning") == "keep" else ""
             print(f"graded with: --rule {printable(shlex.quote(str(grader['rule'])))}{kept}")
         print(f"{printable(repr(loaded))}\nquestion columns: {printable(', '.join(loaded.questions.columns))}")
-    print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
+    print_frame(loaded.describe(), form, title=data_title(loaded.info))
     stated = known_warnings(loaded)
     known = [text for text in loaded.warnings() if text in stated] if stated else []
     for remark in [*known, *pool_remarks(loaded)]:
-        print(f"mssim: note: {printable(as_options(remark))}", file=sys.stderr if json else sys.stdout)
+        print(f"mssim: note: {printable(as_options(remark))}", file=sys.stdout if form == "table" else sys.stderr)

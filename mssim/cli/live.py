@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim._validation import counted, whole_number
+from mssim.cli.formats import json_rows
 from mssim.cli.language import as_options
-from mssim.cli.live_protocol import check_kind, play, print_how_to_resume, show_runs
-from mssim.cli.options import ReasoningOption
-from mssim.cli.output import json_rows, print_frame, printable
+from mssim.cli.live_protocol import OF_RUNS, check_kind, play, print_how_to_resume, show_runs
+from mssim.cli.options import Format, Json, ReasoningOption, check_table, read_format
+from mssim.cli.output import print_frame, print_tables, printable
 from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording, warn_before
 from mssim.cli.record import spent
 from mssim.cli.recording_progress import answered, live_line, reporting
@@ -45,9 +46,12 @@ from mssim.errors import MssimError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import pandas as pd
+
     from mssim.live import LiveRun, Prediction
     from mssim.recorder import Plan
 
+_OF_QUESTIONS = ("totals", "stops", "questions", "models")  # names of tables
 _SHOWN = 10  # rows of the table of questions
 _OF_PLAN = [name for name in OF_PLAN if name != "seed"]  # --seed is that of random choices
 
@@ -104,9 +108,15 @@ def live(
         str | None,
         typer.Option(help="Pool of an independent recording. Compare the run with what its replays predict."),
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print only a JSON object: totals, questions, models, notes.")
-    ] = False,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="Print only one of the tables: totals, stops, questions, models, with --predict also prediction; with "
+            "--protocol totals, ends, runs, models."
+        ),
+    ] = None,
+    json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Run a strategy or a protocol against OpenAI-compatible servers, question by question.
 
@@ -123,6 +133,9 @@ def live(
     Example: mssim live questions.jsonl --plan plan.toml --protocol debate:smol+gemma,rounds=2 --runs 8 --rule number
     --out debates
     """
+    form = read_format(json, format_)
+    check_table(table, form, _tables_of(protocol, predict))  # before anything is paid
+
     from mssim.live import run
 
     kinds = {"strategy": strategy, "budget": budget, "use_recorded": use_recorded, "seed": seed, "predict": predict}
@@ -147,7 +160,7 @@ def live(
     options |= {"max_requests": max_requests, "max_tokens": max_tokens, "max_cost": max_cost, "new_server": new_server}
     if protocol is not None:
         options |= {"prompts": prompts, "called": called}
-        show_runs(play(questions, asked, protocol, runs or 0, out, told=told, **options), as_json=json, told=told)
+        show_runs(play(questions, asked, protocol, runs or 0, out, told=told, **options), form, table=table, told=told)
         return
     assert strategy is not None
     with reporting(told, lambda p: live_line(p, "questions", "samples"), answered) as report:
@@ -156,9 +169,9 @@ def live(
     try:
         prediction = compared(result, recording, told)
     except MssimError:  # the run was paid
-        show(result, as_json=json, told=told)
+        show(result, form, table=table, told=told)
         raise
-    show(result, as_json=json, told=told, prediction=prediction)
+    show(result, form, table=table, told=told, prediction=prediction)
 
 
 def _with_seed(plan: Plan, seed: int | None) -> Plan:
@@ -168,12 +181,25 @@ def _with_seed(plan: Plan, seed: int | None) -> Plan:
     return replace(plan, models=tuple(replace(model, seed=seed) for model in plan.models))
 
 
-def show(result: LiveRun, *, as_json: bool, told: Collection[str], prediction: Prediction | None = None) -> None:
+def _tables_of(protocol: str | None, predict: str | None) -> tuple[str, ...]:
+    if protocol is not None:
+        return OF_RUNS
+    return _OF_QUESTIONS if predict is None else (*_OF_QUESTIONS, "prediction")
+
+
+def show(
+    result: LiveRun,
+    form: str = "table",
+    *,
+    table: str | None = None,
+    told: Collection[str],
+    prediction: Prediction | None = None,
+) -> None:
     """Print a result; raise `typer.Exit` if questions are unfinished. `told` are warnings that were printed."""
-    if as_json:
-        _print_json(result, prediction)
+    if form != "table" or table is not None:
+        _print_tables(result, prediction, form, table)
     elif any(answer.draws for answer in result.answers):  # else no server sent anything
-        _print_tables(result, prediction)
+        _print_summary(result, prediction)
     for warning in result.warnings:
         if warning not in told:
             print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
@@ -186,19 +212,17 @@ def show(result: LiveRun, *, as_json: bool, told: Collection[str], prediction: P
         raise typer.Exit(1)
 
 
-def _print_tables(result: LiveRun, prediction: Prediction | None) -> None:
-    import pandas as pd
-
+def _print_summary(result: LiveRun, prediction: Prediction | None) -> None:
     from mssim.live.results import describe_draws
 
-    print_frame(pd.DataFrame([result.totals()]), as_json=False)
+    print_frame(_tables(result)["totals"])
     for stopped, stage, questions in result.stops().itertuples(index=False):
         of = f"{questions} of {counted(len(result.answers), 'question')}"
         print(f"{of} ended at turn {stage + 1}: {stopped}")
     frame = result.to_frame()
-    print_frame(frame.head(_SHOWN).assign(drawn=frame["drawn"].map(describe_draws)), as_json=False)
+    print_frame(frame.head(_SHOWN).assign(drawn=frame["drawn"].map(describe_draws)))
     if len(frame) > _SHOWN:
-        print(f"{len(frame) - _SHOWN} more questions are in --json")
+        print(f"{len(frame) - _SHOWN} more questions are in --table questions")
     for row in result.status.to_frame().to_dict("records"):
         print(printable(spent(row)))
     if prediction is not None:
@@ -220,17 +244,25 @@ def _how_to_replay(result: LiveRun) -> str:
     )
 
 
-def _print_json(result: LiveRun, prediction: Prediction | None) -> None:
+def _tables(result: LiveRun) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     spending = ["model", "requests", "refused", "input_tokens", "output_tokens", "cost", "latency"]
-    report = {
-        "totals": json_rows(pd.DataFrame([result.totals()]))[0],
-        "stops": json_rows(result.stops()),
-        "questions": json_rows(result.to_frame()),
-        "models": json_rows(result.status.to_frame()[spending]),
-        "warnings": [as_options(warning) for warning in result.warnings],
-        "notes": [as_options(note) for note in result.notes],
-        **({} if prediction is None else {"prediction": prediction_rows(prediction)}),
-    }
-    print(to_json.dumps(report, indent=1))
+    frames = (pd.DataFrame([result.totals()]), result.stops(), result.to_frame(), result.status.to_frame()[spending])
+    return dict(zip(_OF_QUESTIONS, frames, strict=True))
+
+
+def _print_tables(result: LiveRun, prediction: Prediction | None, form: str, table: str | None) -> None:
+    """Print all tables or one, complete; JSON of all has warnings and notes too."""
+    tables = _tables(result)
+    if form == "json" and table is None:
+        report = {
+            **{name: json_rows(frame) for name, frame in tables.items()},
+            "totals": json_rows(tables["totals"])[0],
+            "warnings": [as_options(warning) for warning in result.warnings],
+            "notes": [as_options(note) for note in result.notes],
+            **({} if prediction is None else {"prediction": prediction_rows(prediction)}),
+        }
+        print(to_json.dumps(report, indent=1))
+        return
+    print_tables(tables | ({} if prediction is None else {"prediction": prediction.to_frame()}), form, name=table)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mssim._validation import counted
+from mssim.cli.formats import json_rows
 from mssim.cli.language import as_options
-from mssim.cli.output import json_rows, print_frame, printable
+from mssim.cli.output import print_frame, print_tables, printable
 from mssim.cli.record import spent
 from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.errors import MssimError
@@ -20,12 +21,15 @@ from mssim.errors import MssimError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import pandas as pd
+
     from mssim.live import ProtocolRun
     from mssim.live.protocols import Protocol
     from mssim.recorder import Plan
 
-__all__ = ["check_kind", "play", "print_how_to_resume", "show_runs"]
+__all__ = ["OF_RUNS", "check_kind", "play", "print_how_to_resume", "show_runs"]
 
+OF_RUNS = ("totals", "ends", "runs", "models")  # names of tables
 _SHOWN = 10  # rows of the table of runs, and warnings
 _OF_STRATEGY = ("strategy", "budget", "use_recorded", "seed", "predict")
 _OF_PROTOCOL = ("runs", "prompts", "called")
@@ -79,9 +83,14 @@ def _calls(protocol: Protocol) -> str:
     return f"{counted(most, 'call') if least == most else f'{least} to {most} calls'} per run"
 
 
-def show_runs(result: ProtocolRun, *, as_json: bool, told: Collection[str]) -> None:
+def show_runs(result: ProtocolRun, form: str = "table", *, table: str | None = None, told: Collection[str]) -> None:
     """Print a result; raise `typer.Exit` if runs are unfinished. `told` are warnings that were printed."""
-    (_print_json if as_json else _print_tables)(result)
+    if form == "table" and table is None:
+        _print_summary(result)
+    elif form == "json" and table is None:
+        _print_json(result)
+    else:
+        print_tables(dict(zip(OF_RUNS, _tables(result), strict=True)), form, name=table)
     warnings = [warning for warning in result.warnings if warning not in told]
     for warning in warnings[:_SHOWN]:
         print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
@@ -103,28 +112,30 @@ def print_how_to_resume(number: int, what: str, *, failed: bool) -> None:
     print(f"mssim: {are}. Rerun the same command{again} to resume.", file=sys.stderr)
 
 
-def _print_tables(result: ProtocolRun) -> None:
+def _tables(result: ProtocolRun) -> list[pd.DataFrame]:
     import pandas as pd
 
-    print_frame(pd.DataFrame([result.totals()]), as_json=False)
+    return [pd.DataFrame([result.totals()]), result.ends(), result.to_frame(), result.spent]
+
+
+def _print_summary(result: ProtocolRun) -> None:
+    totals, *_ = _tables(result)
+    print_frame(totals)
     for ended, runs, calls in result.ends().itertuples(index=False):
         print(printable(f"{counted(runs, 'run')} ended by {ended}, with {calls:.1f} calls each"))
     frame = result.to_frame().drop(columns=["text", "input_tokens"])
-    print_frame(frame.head(_SHOWN), as_json=False)
+    print_frame(frame.head(_SHOWN))
     if len(frame) > _SHOWN:
-        print(f"{len(frame) - _SHOWN} more runs are in --json")
+        print(f"{len(frame) - _SHOWN} more runs are in --table runs")
     for row in result.spent.to_dict("records"):
         print(printable(spent(row)))
 
 
 def _print_json(result: ProtocolRun) -> None:
-    import pandas as pd
-
+    totals, *others = (json_rows(frame) for frame in _tables(result))
     report = {
-        "totals": json_rows(pd.DataFrame([result.totals()]))[0],
-        "ends": json_rows(result.ends()),
-        "runs": json_rows(result.to_frame()),
-        "models": json_rows(result.spent),
+        "totals": totals[0],
+        **dict(zip(OF_RUNS[1:], others, strict=True)),
         "warnings": [as_options(warning) for warning in result.warnings],
         "notes": [as_options(note) for note in result.notes],
     }

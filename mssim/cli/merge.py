@@ -12,6 +12,7 @@ from mssim.cli.options import (
     Clusters,
     Confidence,
     CostExceeds,
+    Format,
     Json,
     LatencyExceeds,
     PerOfMerge,
@@ -20,6 +21,7 @@ from mssim.cli.options import (
     check_band,
     check_output,
     check_per,
+    read_format,
     spread_options,
 )
 from mssim.cli.output import show_evaluation
@@ -39,11 +41,13 @@ def merge(
     cost_exceeds: CostExceeds = None,
     latency_exceeds: LatencyExceeds = None,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Combine the shards of an evaluation and print the results table. The pool is not needed.
 
     Example: mssim merge part1.ckpt part2.ckpt --out results.parquet
     """
+    form = read_format(json, format_)
     for part in parts:
         if (part / "pool.json").is_file():
             raise MssimError(f"{part} is a pool, not a file of results. Join pools with `mssim import table`.")
@@ -57,4 +61,4 @@ def merge(
     from mssim.engine.merge import merge as run
 
     statistics: dict[str, Any] = {"confidence_level": confidence_level, "clusters": clusters, "band": band}
-    show_evaluation(run(parts), statistics, columns, out=out, plot=plot, per=axes, as_json=json)
+    show_evaluation(run(parts), statistics, columns, out=out, plot=plot, per=axes, form=form)

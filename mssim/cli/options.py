@@ -9,6 +9,7 @@ import typer
 
 from mssim._files import usable_path
 from mssim._validation import choose_from
+from mssim.cli.formats import FORMATS
 from mssim.cli.language import name_by
 from mssim.errors import BudgetError, MssimError, StrategyError
 
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print only a JSON list of objects.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only JSON; short for --format json.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="table (for a terminal), json, csv, md (Markdown) or latex (booktabs). All but table print all columns "
+        "and nothing else. [default: table]",
+    ),
+]
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -105,6 +114,28 @@ PerOfMerge = Annotated[str | None, typer.Option("--per", "--x", help=_AXES.forma
 _PER = ("samples_used", "budget", "tokens", "cost", "latency")
 _BANDS = ("pointwise", "simultaneous")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
+
+
+def read_format(json: bool, given: str | None) -> str:
+    """Return the format of the tables by --json and --format; raise if it does not exist or both disagree."""
+    if given is not None and given not in FORMATS:
+        raise MssimError(f"--format: {given!r} is not valid. {choose_from(given, FORMATS)}.")
+    if json and given not in (None, "json"):
+        raise MssimError(
+            f"--json, --format: --json is short for --format json, but --format {given} is given. Remove one of them."
+        )
+    return "json" if json else given or "table"
+
+
+def check_table(table: str | None, form: str, names: Collection[str]) -> None:
+    """Raise if a command has no table of this name, or if several would be printed as CSV."""
+    if table is not None and table not in names:
+        raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, names)}.")
+    if table is None and form == "csv":
+        raise MssimError(
+            f"--format: csv holds one table, but there are several: {', '.join(names)}. Add e.g. --table "
+            f"{next(iter(names))}, or use another format."
+        )
 
 
 def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mssim._validation import printable as printable
+from mssim.cli.formats import cell, decimals, is_numeric, json_rows, table_text
 from mssim.cli.language import as_options
 from mssim.errors import PoolWarning
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from mssim.results.evaluation import Evaluation
 
+_OF_SPREAD = re.compile(r"(tokens|cost|latency)_(p[\d.]+|exceeds?)")
+_SYNTHETIC = "SYNTHETIC DATA"
 _SPEED_OVER = 600  # seconds; blocks of work vary in size, so the remaining time is estimated from many of them
 
 
@@ -62,19 +64,18 @@ def quiet_matplotlib() -> Iterator[None]:
 
 def data_title(pool: Mapping[str, Any]) -> str | None:
     """Return the title required above every table of a synthetic pool, else None."""
-    return "SYNTHETIC DATA" if pool.get("synthetic") else None
+    return _SYNTHETIC if pool.get("synthetic") else None
 
 
-def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a frame as JSON types, with None for missing values."""
-    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
-    return rows
+def print_frame(frame: pd.DataFrame, form: str = "table", *, title: str | None = None) -> None:
+    """Print a frame in a format; everything but a table for a terminal is complete and alone on stdout.
 
-
-def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:
-    """Print a frame as a table, or as JSON with null for missing values."""
-    if as_json:
-        print(json.dumps(json_rows(frame), indent=1))
+    CSV of synthetic data has a last column that says so, `data`.
+    """
+    if form != "table":
+        marked = form == "csv" and title == _SYNTHETIC  # CSV has no place for a title
+        text = table_text(frame.assign(data=title) if marked else frame, form, title)
+        print("\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text, end="")
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -86,44 +87,27 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None)
     table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
     shown = frame.dropna(axis="columns", how="all")
     for name in shown.columns:
-        numeric = shown[name].dtype.kind in "ifu"
-        table.add_column(escape(printable(name)), justify="right" if numeric else "left", overflow="fold")
-    digits = [_digits(name, shown[name]) for name in shown.columns]
+        justify: Literal["left", "right"] = "right" if is_numeric(shown[name]) else "left"
+        table.add_column(escape(printable(name)), justify=justify, overflow="fold")
+    digits = [decimals(name, shown[name]) for name in shown.columns]
     for row in shown.itertuples(index=False):
-        table.add_row(*(_cell(value, most) for value, most in zip(row, digits, strict=True)))
+        table.add_row(*(escape(cell(value, most)) for value, most in zip(row, digits, strict=True)))
     console.print(table)
 
 
-_DIGITS = {
-    "samples_used": 2,
-    "samples_median": 1,
-    "distinct_answers": 2,
-    "tokens": 1,
-    "output_tokens": 1,
-    "latency": 3,
-    "mc_error": 5,
-    "replay_sd": 5,
-}
-_MOST_SIGNIFICANT = 6  # of costs, whose unit may be of any size
-_OF_SPREAD = re.compile(r"(tokens|cost|latency)_(p[\d.]+|exceeds?)")
-_QUANTILE = re.compile(r"(tokens|cost|latency)_p[\d.]+")
+def print_tables(tables: Mapping[str, pd.DataFrame], form: str, *, name: str | None, title: str | None = None) -> None:
+    """Print several tables, or the one of a name, in a format other than "table"; they have captions where several.
 
-
-def _digits(name: str, column: pd.Series[Any]) -> int:
-    """Return the number of decimals of a column."""
-    quantile = _QUANTILE.fullmatch(name)
-    base = quantile[1] if quantile else name
-    if base != "cost" or column.dtype.kind != "f" or not 0 < column.max() < math.inf:
-        return _DIGITS.get(base, 4)
-    return min(max(_MOST_SIGNIFICANT - 1 - math.floor(math.log10(column.max())), 2), 15)
-
-
-def _cell(value: Any, digits: int) -> str:
-    from rich.markup import escape
-
-    if isinstance(value, float):
-        return "" if value != value else f"{value:z.{digits}f}"
-    return escape(printable(value))
+    A table that does not exist, such as a comparison of an unfinished run, is not printed.
+    """
+    if name is not None:
+        if name in tables:
+            print_frame(tables[name], form, title=title)
+    elif form == "json":
+        print(json.dumps({name: json_rows(frame) for name, frame in tables.items()}, indent=1))
+    else:
+        parts = [table_text(tables[one], form, one if title is None else f"{one}, {title}") for one in tables]
+        print("\n".join(parts), end="")
 
 
 @contextmanager
@@ -147,7 +131,7 @@ def show_evaluation(
     out: Path | None,
     plot: Path | None,
     per: Sequence[str],
-    as_json: bool,
+    form: str,
     draw: Callable[[Any], Any] | None = None,
 ) -> None:
     """Write the requested files of an evaluation, then print its table; distributions are a table of their own.
@@ -161,12 +145,12 @@ def show_evaluation(
         save_figure(plot, draw or (lambda plots: _draw(plots, evaluation, per, statistics)))
     title = data_title(evaluation.provenance["pool"])
     of_spread = [name for name in frame.columns if _OF_SPREAD.fullmatch(name)]
-    if as_json or not of_spread:
-        print_frame(frame, as_json=as_json, title=title)
+    if form != "table" or not of_spread:
+        print_frame(frame, form, title=title)
         return
-    print_frame(frame.drop(columns=of_spread), as_json=False, title=title)
+    print_frame(frame.drop(columns=of_spread), title=title)
     about = "over questions and draws" if title is None else f"over questions and draws, {title}"
-    print_frame(frame[["strategy", "budget", *of_spread]], as_json=False, title=about)
+    print_frame(frame[["strategy", "budget", *of_spread]], title=about)
 
 
 def _draw(plots: Any, evaluation: Evaluation, per: Sequence[str], statistics: Mapping[str, Any]) -> None:

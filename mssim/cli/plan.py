@@ -12,6 +12,7 @@ from mssim.cli.compiling import compiling_notice
 from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
+    Format,
     Json,
     WhereOption,
     check_output,
@@ -20,6 +21,7 @@ from mssim.cli.options import (
     parse_pair,
     parse_prices,
     parse_where,
+    read_format,
 )
 from mssim.cli.output import data_title, print_frame, save_figure
 from mssim.errors import BudgetError, MssimError
@@ -107,6 +109,7 @@ def plan(
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the plan: .png, .svg or .pdf.")] = None,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Plan a comparison of two strategies: questions needed per number of runs, cost, and the best split of money.
 
@@ -115,6 +118,7 @@ def plan(
 
     Example without a pilot: mssim plan --difference 0.03 --between 0.11 --within 0.17
     """
+    form = read_format(json, format_)
     _check_source(
         pool is not None,
         dict(zip(_STATED, (between, within, cluster_size, cluster_correlation), strict=True)),
@@ -167,8 +171,8 @@ def plan(
     )
     if plot is not None:
         save_figure(plot, lambda plots: plots.plot_plan(made, title=title))
-    if json:
-        print_frame(made.to_frame(), as_json=True)
+    if form != "table":
+        print_frame(made.to_frame(), form, title=title)
     else:
         _show(made, found, title)
 
@@ -249,9 +253,9 @@ def _pilot(pool: Pool, a: str | None, b: str | None, budget: str | None, **optio
 
 def _show(plan: Plan, pilot: Pilot | None, title: str | None) -> None:
     if pilot is not None:
-        print_frame(pilot.to_frame().drop(columns="n_questions"), as_json=False, title=title)
+        print_frame(pilot.to_frame().drop(columns="n_questions"), title=title)
     print(_summary(plan, pilot))
-    print_frame(_readable(plan), as_json=False, title=title)
+    print_frame(_readable(plan), title=title)
     print("\n".join(_notes(plan, pilot)))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mssim.cli.formats import json_rows
 from mssim.cli.language import as_options, name_by
-from mssim.cli.output import json_rows, print_frame, printable
+from mssim.cli.output import print_frame, printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -63,7 +64,7 @@ def compared(result: LiveRun, recording: Pool | None, told: Collection[str]) -> 
 def print_prediction(found: Prediction) -> None:
     """Print the table of a comparison and its joint test."""
     chi, df, p = found.chi_square()
-    print_frame(found.to_frame(), as_json=False, title="This run and what replays of the recording predicted")
+    print_frame(found.to_frame(), title="This run and what replays of the recording predicted")
     if df:
         print(f"All together: chi-square {chi:.2f}, {df} degrees of freedom, p = {p:.2g}")
 

@@ -10,7 +10,7 @@ import typer
 
 from mssim._validation import counted
 from mssim.cli.language import as_options
-from mssim.cli.options import Json
+from mssim.cli.options import Format, Json, read_format
 from mssim.cli.output import print_frame, printable
 from mssim.cli.recording_progress import Log as _Log  # noqa: F401
 from mssim.cli.recording_progress import duration as _duration  # noqa: F401
@@ -75,6 +75,7 @@ def record(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the first prompts; send no request.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Print the progress; send no request.")] = False,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Record samples of language models from OpenAI-compatible servers into a pool.
 
@@ -85,11 +86,13 @@ def record(
     Example: mssim record questions.jsonl --model llama=meta-llama/Llama-3.1-8B-Instruct --base-url
     http://127.0.0.1:8000/v1 --samples 512 --out my-pool
     """
+    form = read_format(json, format_)
+
     from mssim import recorder
     from mssim.recorder.findings import left_to_server
 
     if status:
-        _show(recorder.status(out), as_json=json)
+        _show(recorder.status(out), form=form)
         return
     if questions is None:
         raise MssimError(
@@ -125,7 +128,7 @@ def record(
             report=report,
         )
     left = {model.name: left_to_server(model.settings) for model in asked.models}
-    _show(found, as_json=json, told=told, left=left)
+    _show(found, form=form, told=told, left=left)
 
 
 def _show_prompts(questions: Path, asked: Plan) -> None:
@@ -149,14 +152,14 @@ def _show_prompts(questions: Path, asked: Plan) -> None:
 
 
 def _show(
-    found: Status, *, as_json: bool, told: Collection[str] = (), left: Mapping[str, str | None] | None = None
+    found: Status, *, form: str, told: Collection[str] = (), left: Mapping[str, str | None] | None = None
 ) -> None:
     """Print a status. `told` are warnings that were printed, `left` the settings that servers choose, by model."""
     frame = found.to_frame()
-    if as_json:
-        print_frame(frame.assign(warnings=frame["model"].map(lambda m: list(found.findings.get(m, ())))), as_json=True)
+    if form != "table":
+        print_frame(frame.assign(warnings=frame["model"].map(lambda m: list(found.findings.get(m, ())))), form)
     else:
-        print_frame(frame[["model", "questions", "samples", "wanted", "recorded", "failed", "missing"]], as_json=False)
+        print_frame(frame[["model", "questions", "samples", "wanted", "recorded", "failed", "missing"]])
         for row in frame.to_dict("records"):
             print(printable(spent(row)))
         for model, settings in (left or {}).items():

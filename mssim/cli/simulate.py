@@ -9,7 +9,7 @@ import typer
 
 from mssim._validation import choose_from
 from mssim.cli.loading import load
-from mssim.cli.options import Clusters, Json, WhereOption, check_output, parse_models, parse_where
+from mssim.cli.options import Clusters, Format, Json, WhereOption, check_output, parse_models, parse_where, read_format
 from mssim.cli.output import data_title, print_frame
 from mssim.errors import MssimError
 
@@ -58,6 +58,7 @@ def simulate(
     ] = "model",
     clusters: Clusters = None,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Fit an answer model to a pool, print its parameters and draw a simulated pool of any size.
 
@@ -65,6 +66,7 @@ def simulate(
 
     The last line names the largest difference of the answer model from the pool. --table misfit prints all differences.
     """
+    form = read_format(json, format_)
     if (pool is None) == (model is None):
         raise MssimError(
             "POOL, --model: exactly one is required. Add a pool to fit an answer model, or --model FILE to load one."
@@ -91,7 +93,7 @@ def simulate(
         conditions, least = parse_where(where or []), min_samples or 0
         loaded = load(pool, conditions, min_samples=least, models=lambda pool: _named(models, pool))
         names, title = list(_named(models, loaded)), data_title(loaded.info)
-        if json and table == "model":  # nothing to print about errors
+        if form != "table" and table == "model":  # nothing to print about errors
             answer_model = fit_pool(loaded, names)
         else:
             report = fit_report(loaded, names, clusters=clusters)
@@ -105,8 +107,8 @@ def simulate(
         answer_model.save(save_model)
     if out is not None and drawn is not None:
         drawn.save(out)
-    print_frame(_table(table, answer_model, report), as_json=json, title=title)
-    if not json:
+    print_frame(_table(table, answer_model, report), form, title=title)
+    if form == "table":
         print(_NOTES_MISFIT if table == "misfit" else _NOTES)
         if report is not None:
             print(report)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,19 +11,24 @@ from mssim.cli.loading import load
 from mssim.cli.options import (
     Clusters,
     Confidence,
+    Format,
+    Json,
     PricePerSample,
     PriceTable,
     Tokens,
     WhereOption,
+    check_table,
     parse_budgets,
     parse_models,
     parse_where,
     prices_of,
+    read_format,
 )
-from mssim.cli.output import data_title, json_rows, print_frame, printable, progress_bar
+from mssim.cli.output import data_title, print_frame, print_tables, printable, progress_bar
+from mssim.errors import MssimError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
 _MOST_MODELS = 3
 _QUANTITIES = ("tokens", "cost", "latency")
-_NOTES = {
+_NOTES = {  # in the order of printing
     "limits": "accuracy of votes as the number of draws grows. For a single model, wins_alone and loses_alone count\n"
     "questions above or below every other model; for a vote of several, above or below the best single model",
     "ceiling": "upper bound for every strategy that returns a recorded answer; failed: share of questions without a\n"
@@ -41,13 +45,13 @@ _NOTES = {
     "cost": "expected samples used by {switch}; independent: from mean agreement alone; bound: budget / (n c);\n"
     "lossless: whether the answer always equals that of a vote over the whole budget",
     "stop_quality": "share of replays of {switch} that end at each stage, and their accuracy there",
+    "consistency": "correlation of entropy and accuracy over questions. Same half minus split half is the mechanical "
+    "part:\nboth are functions of the same samples",
     "per_sample": "what one sample of a model spends; p50, p95: quantiles over questions and samples; ratio: to the "
     "lowest\nmean of the models",
     "spending": "accuracy beside what was spent per question, as means: {quantities}",
     "extrapolation": "pass@k (any of k samples correct) and maj@k (their plurality correct) of each model; rows\n"
     "beyond the recorded samples are extrapolated, and their intervals hold if the fitted law does",
-    "consistency": "correlation of entropy and accuracy over questions. Same half minus split half is the mechanical "
-    "part:\nboth are functions of the same samples",
 }
 _HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
     "limits": ["n_questions"],
@@ -56,6 +60,12 @@ _HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
     "stop_quality": ["strategy", "stage", "contribution"],
     "spending": ["replay_sd", "mc_error", "agreed", "method", "n_questions"],
     "extrapolation": ["n_questions"],
+}
+_LACKS = {  # why a table may not exist
+    "consistency": "needs at least two samples of every question. Use --min-samples 2, or another table",
+    "per_sample": "needs tokens, costs or latencies, and the pool has none. Add --price MODEL=PRICE",
+    "spending": "needs tokens, costs or latencies, and the pool has none. Add --price MODEL=PRICE",
+    "extrapolation": "needs numbers of samples. Add e.g. --extrapolate 1024",
 }
 
 
@@ -92,7 +102,11 @@ def theory(
     tokens: Tokens = None,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
-    json: Annotated[bool, typer.Option("--json", help="Print only a JSON object of tables.")] = False,
+    table: Annotated[
+        str | None, typer.Option(help=f"Print only one table: {', '.join(_NOTES)}. [default: all]")
+    ] = None,
+    json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Print theoretical results for a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
 
@@ -101,6 +115,8 @@ def theory(
 
     Example: mssim theory recorded/llm-products --models gemma+smol --budgets 4,8,16
     """
+    form = read_format(json, format_)
+    check_table(table, form, _NOTES)
     asked = None if budgets is None else parse_budgets(budgets)
     further = None if extrapolate is None else parse_budgets(extrapolate, "--extrapolate")
 
@@ -120,24 +136,32 @@ def theory(
     each = _each(loaded, what)  # invalid prices raise before the long computation
     with compiling_notice(), progress_bar("replaying the final vote") as progress:
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "progress": progress}
-        tables = _tables(loaded, switch, spent, statistics, options, resamples)
+        makers = _makers(loaded, switch, spent, statistics, options, resamples)
         if len(each):
-            spending = _spending(loaded, switch, spent, statistics, {"method": "auto", **options, **what})
-            tables |= {"per_sample": each, "spending": spending}
-    if further is not None:
-        tables["extrapolation"] = _extrapolation(loaded, further, statistics, resamples, seed)
-    if json:
-        print(json_module.dumps({name: json_rows(frame) for name, frame in tables.items()}, indent=1))
+            settings = {"method": "auto", **options, **what}
+            makers["per_sample"] = lambda: each
+            makers["spending"] = lambda: _spending(loaded, switch, spent, statistics, settings)
+        if further is not None:
+            makers["extrapolation"] = lambda: _extrapolation(loaded, further, statistics, resamples, seed)
+        tables = {name: makers[name]() for name in _asked_of(makers, table)}
+    title = data_title(loaded.info)
+    if form != "table":
+        rounded = {name: _short(frame) if name == "per_sample" else frame for name, frame in tables.items()}
+        print_tables(rounded if form in ("md", "latex") else tables, form, name=table, title=title)
         return
     how = "as given" if models else "strongest first, by accuracy of a single sample on these questions"
-    shown = printable(switch)
-    print(f"{loaded!r}\n{shown}: models {how}; agreement 1, entropy weights")
+    print(f"{loaded!r}\n{printable(switch)}: models {how}; agreement 1, entropy weights")
+    _show(tables, printable(switch), title)
+
+
+def _show(tables: dict[str, pd.DataFrame], switch: str, title: str | None) -> None:
+    """Print tables that fit a terminal, each below a note."""
     known = [name for name in _QUANTITIES if name in tables.get("spending", ())]
     quantities = ", ".join(["samples_used", *known])
     for name, frame in tables.items():
-        print(f"\n{name}: {_NOTES[name].format(switch=shown, quantities=quantities)}")
+        print(f"\n{name}: {_NOTES[name].format(switch=switch, quantities=quantities)}")
         readable = _short(frame) if name == "per_sample" else frame.drop(columns=_HIDDEN.get(name, []))
-        print_frame(readable, as_json=False, title=data_title(loaded.info))
+        print_frame(readable, title=title)
 
 
 def _strongest(pool: Pool) -> list[str]:
@@ -152,28 +176,38 @@ def _default_budgets(pool: Pool, replacement: bool) -> list[int]:
     return [len(pool.models) * draws for draws in (1, 2, 4, 8) if replacement or draws <= most]
 
 
-def _tables(
+def _asked_of(makers: Mapping[str, Any], table: str | None) -> list[str]:
+    """Return the names of the tables to print; raise if the one that is asked for does not exist."""
+    if table is not None and table not in makers:
+        raise MssimError(f"--table: {table} {_LACKS[table]}.")
+    return list(makers) if table is None else [table]
+
+
+def _makers(
     pool: Pool,
     switch: ModelSwitch,
     budgets: Sequence[int],
     statistics: dict[str, Any],
     options: dict[str, Any],
     resamples: int,
-) -> dict[str, pd.DataFrame]:
-    """Return all tables by name; consistency needs at least two samples per question."""
+) -> dict[str, Callable[[], pd.DataFrame]]:
+    """Return functions that compute the tables, by name; consistency needs at least two samples per question."""
     from mssim import theory
 
-    cost = theory.cost(pool, switch, budgets, replacement=options["replacement"])
-    tables = {
-        "limits": theory.limits(pool).summary(**statistics),
-        "ceiling": theory.ceiling(pool, **statistics).to_frame(),
-        "cost": cost.assign(lossless=[theory.lossless(switch, budget).holds for budget in cost["budget"]]),
-        "stop_quality": theory.stop_quality(pool, switch, budgets, **options, **statistics),
+    def cost() -> pd.DataFrame:
+        frame = theory.cost(pool, switch, budgets, replacement=options["replacement"])
+        return frame.assign(lossless=[theory.lossless(switch, budget).holds for budget in frame["budget"]])
+
+    def consistency() -> pd.DataFrame:
+        return theory.consistency(pool, n_resamples=resamples, seed=options["seed"], **statistics).to_frame()
+
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        "limits": lambda: theory.limits(pool).summary(**statistics),
+        "ceiling": lambda: theory.ceiling(pool, **statistics).to_frame(),
+        "cost": cost,
+        "stop_quality": lambda: theory.stop_quality(pool, switch, budgets, **options, **statistics),
     }
-    if pool.lengths.min() > 1:
-        found = theory.consistency(pool, n_resamples=resamples, seed=options["seed"], **statistics)
-        tables["consistency"] = found.to_frame()
-    return tables
+    return makers | {"consistency": consistency} if pool.lengths.min() > 1 else makers
 
 
 def _each(pool: Pool, what: dict[str, Any]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     Confidence,
+    Format,
     Json,
     Parallel,
     PricePerSample,
@@ -27,8 +29,9 @@ from mssim.cli.options import (
     parse_models,
     parse_where,
     prices_of,
+    read_format,
 )
-from mssim.cli.output import data_title, print_frame, progress_bar, save_figure
+from mssim.cli.output import data_title, print_frame, printable, progress_bar, save_figure
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -155,6 +158,7 @@ def tune(
     ] = "limits",
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the frontier: .png, .svg or .pdf.")] = None,
     json: Json = False,
+    format_: Format = None,
 ) -> None:
     """Choose the most accurate strategy and budget within every limit, and score the choice on held-out questions.
 
@@ -166,6 +170,7 @@ def tune(
     Example with families of rules: mssim tune recorded/llm-products --models gemma,smol --family stops,votes
     --limits 4,8
     """
+    form = read_format(json, format_)
     if table not in _TABLES:
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
     if plot is not None:
@@ -197,7 +202,7 @@ def tune(
         loaded = loaded.select(models=named(loaded))
     cluster_labels(loaded.questions, clusters)
     if table == "diversity":
-        _print_diversity(loaded, clusters, confidence_level, as_json=json)
+        _print_diversity(loaded, clusters, confidence_level, form)
         return
     from mssim.tuning._tune import tune as run
 
@@ -227,13 +232,16 @@ def tune(
         frame = getattr(tuning, "to_frame" if table == "limits" else table)(confidence_level=confidence_level)
     if plot is not None:
         save_figure(plot, lambda plots: plots.plot_frontier(tuning, confidence_level=confidence_level))
-    if json:
-        print_frame(frame, as_json=True)
+    title = data_title(loaded.info)
+    if form != "table":
+        for rule, why in tuning.left_out.items():  # not on stdout, which has the rows of one table and nothing else
+            print(f"mssim: note: left out: {printable(rule)} ({printable(why)})", file=sys.stderr)
+        print_frame(frame, form, title=title)
         return
     print(_summary(tuning, families))
     # Two tables, because the names of strategies are too long for one.
     for shown in (_what(frame, tuning), _worth(frame)) if table == "limits" else (_readable(frame),):
-        print_frame(_as_fitted(shown), as_json=False, title=data_title(loaded.info))
+        print_frame(_as_fitted(shown), title=title)
     print(_notes(table, tuning, confidence_level))
     if table == "limits":
         print(_plainly(frame))
@@ -264,12 +272,12 @@ def _checked(
     return families
 
 
-def _print_diversity(pool: Pool, clusters: str | None, confidence_level: float, *, as_json: bool) -> None:
+def _print_diversity(pool: Pool, clusters: str | None, confidence_level: float, form: str) -> None:
     from mssim.tuning.diversity import diversity
 
     frame = diversity(pool, clusters=clusters, confidence_level=confidence_level)
-    print_frame(frame, as_json=as_json, title=data_title(pool.info))
-    if not as_json:
+    print_frame(frame, form, title=data_title(pool.info))
+    if form == "table":
         print(
             "\n".join(f"{name:13} {note.format(level=confidence_level)}" for name, note in _NOTES["diversity"].items())
         )

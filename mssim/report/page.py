@@ -21,18 +21,16 @@ __all__ = ["check_installed", "page_of"]
 
 
 def check_installed() -> None:
-    """Raise with a remedy if Jinja2 or vl-convert is not installed."""
-    _module("jinja2")
-    _module("vl_convert")
+    """Raise with a remedy if vl-convert, which has the scripts of the page, is not installed."""
+    _vl_convert()
 
 
-def _module(name: str) -> ModuleType:
-    from importlib import import_module
-
+def _vl_convert() -> ModuleType:
     try:
-        return import_module(name)
+        import vl_convert
     except ImportError as error:
         raise MssimError(MISSING.format(error.name)) from error
+    return vl_convert
 
 
 def page_of(title: str, quantities: Sequence[Quantity], sections: Sequence[Section]) -> str:
@@ -51,7 +49,9 @@ def page_of(title: str, quantities: Sequence[Quantity], sections: Sequence[Secti
     >>> "&lt;b&gt;" in html, "One &amp; two" in html, "http-equiv" in html
     (True, True, True)
     """
-    jinja2 = _module("jinja2")
+    import jinja2
+    from markupsafe import Markup
+
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
@@ -65,15 +65,14 @@ def page_of(title: str, quantities: Sequence[Quantity], sections: Sequence[Secti
         f"default-src 'none'; script-src {_hash(library)} {_hash(script)}; style-src {_hash(style)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    markup = _module("markupsafe").Markup
     html: str = environment.get_template("page.html").render(
         title=title,
         quantities=quantities,
         sections=sections,
         policy=policy,
-        style=markup(style),
-        script=markup(script),
-        library=markup(library),
+        style=Markup(style),
+        script=Markup(script),
+        library=Markup(library),
         dashes=DASHES,
     )
     return html
@@ -87,7 +86,7 @@ def _asset(name: str) -> str:
 @cache
 def _library() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script."""
-    text: str = _module("vl_convert").javascript_bundle()
+    text: str = _vl_convert().javascript_bundle()
     return text.replace("</script", "<\\/script")
 
 
@@ -100,10 +99,13 @@ def _as_json(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return _module("markupsafe").Markup(text)
+    from markupsafe import Markup
+
+    return Markup(text)
 
 
 def _with_code(text: str) -> Any:
     """Escape a text, and mark what is between backticks as code."""
-    markupsafe = _module("markupsafe")
-    return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

@@ -10,10 +10,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-ARGUMENTS = (
-    *("evaluate", "tests/demo-synthetic", "--strategy", "sc:strong", "--budgets", "2", "--json"),
-    *("--method", "monte_carlo", "--n-replays", "5"),
-)
+ARGUMENTS = ("evaluate", "tests/demo-synthetic", "--strategy", "sc:strong", "--budgets", "2", "--json")
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")

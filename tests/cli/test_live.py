@@ -41,7 +41,7 @@ def test_it_shows_totals_the_first_questions_what_was_paid_and_how_to_replay(run
     assert next(line.split() for line in lines if "sc:a" in line)[:4] == ["sc:a", "4", "12", "0"]
     assert "12 of 12 questions ended at turn 1: budget" in lines
     assert sum("a 4" in line for line in lines) == 10
-    assert "2 more questions are in --json" in lines
+    assert "2 more questions are in --table questions" in lines
     assert any(line.startswith("a: 48 requests, 0 refused; 480 input tokens, 336 output tokens") for line in lines)
     assert lines[-1] == f"To replay it: mssim evaluate {tmp_path / 'pool'} --strategy sc:a --budgets 1-4"
 

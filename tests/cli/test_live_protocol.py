@@ -39,19 +39,19 @@ def test_what_fits_together():
 
 def test_tables(tmp_path, capsys):
     result, client = play(tmp_path, "mad:a,rounds=1", runs=6)
-    show_runs(result, as_json=False, told=[])
+    show_runs(result, told=[])
     out, err = capsys.readouterr()
     assert "mad:a,rounds=1" in out
     ended = int((result.to_frame()["ended"] == "judge").sum())
     assert f"{counted(ended, 'run')} ended by judge, with 3.0 calls each" in out
-    assert "8 more runs are in --json" in out
+    assert "8 more runs are in --table runs" in out
     assert f"a: {len(client.requests)} requests, 0 refused; {10 * len(client.requests)} input tokens" in out
     assert err == ""
 
 
 def test_json(tmp_path, capsys):
     result, _ = play(tmp_path, "debate:a+b", runs=2)
-    show_runs(result, as_json=True, told=[])
+    show_runs(result, form="json", told=[])
     report = json.loads(capsys.readouterr().out)
     assert (report["totals"]["runs"], report["totals"]["calls"], report["totals"]["cost"]) == (2, 4.0, None)
     assert [row["run"] for row in report["runs"]] == [0, 1] * 3
@@ -68,7 +68,7 @@ def test_what_failed_and_what_was_noticed(tmp_path, capsys):
     client = Replier(lambda _: "", before=before)
     result, _ = play(tmp_path, "debate:a,agents=8", runs=2, client=client)
     with pytest.raises(typer.Exit) as end:
-        show_runs(result, as_json=False, told=result.warnings[:1])
+        show_runs(result, told=result.warnings[:1])
     assert end.value.exit_code == 1
     err = capsys.readouterr().err
     assert result.warnings[0] not in err
@@ -80,7 +80,7 @@ def test_what_failed_and_what_was_noticed(tmp_path, capsys):
 def test_an_interrupted_run_tells_how_to_resume(tmp_path, capsys):
     result, _ = play(tmp_path, "debate:a", runs=1, max_requests=3)
     with pytest.raises(typer.Exit):
-        show_runs(result, as_json=False, told=[])
+        show_runs(result, told=[])
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"mssim: {result.unfinished} runs are unfinished. Rerun the same command to resume."
     )

@@ -61,15 +61,15 @@ def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, m
         (("--shard", "a/b", "--checkpoint", "f"), "--shard: 'a/b' is not I/N"),
         (
             ("--shard", "1/2", "--checkpoint", "f", "--json"),
-            "Drop --out, --plot and --json here and pass them to `mssim merge`",
+            "Drop --out, --plot, --json and --format here and pass them to `mssim merge`",
         ),
         (
             ("--shard", "1/2", "--checkpoint", "f", "--out", "r.parquet"),
-            "Drop --out, --plot and --json here and pass them to `mssim merge`",
+            "Drop --out, --plot, --json and --format here and pass them to `mssim merge`",
         ),
         (
             ("--shard", "1/2", "--checkpoint", "f", "--plot", "r.png"),
-            "Drop --out, --plot and --json here and pass them to `mssim merge`",
+            "Drop --out, --plot, --json and --format here and pass them to `mssim merge`",
         ),
         (("--checkpoint", "no/such/folder/f"), "does not exist. Create it first."),
         (("--checkpoint", "POOL"), "is damaged or not a checkpoint of mssim"),

@@ -58,7 +58,7 @@ def test_a_frame_is_a_table_for_people_and_json_for_programs(capsys):
     frame = pd.DataFrame(
         {"strategy": ["[red]sc:x[/red]", "b\x1b[2J"], "cost": [0.1234567, np.nan], "accuracy": 0.5, "none": np.nan}
     )
-    print_frame(frame, as_json=False, title="SYNTHETIC DATA")
+    print_frame(frame, title="SYNTHETIC DATA")
     table = capsys.readouterr().out
     assert table.startswith("SYNTHETIC DATA")
     assert "[red]sc:x[/red]" in table
@@ -66,7 +66,7 @@ def test_a_frame_is_a_table_for_people_and_json_for_programs(capsys):
     assert "0.123457" in table
     assert "0.5000" in table
     assert "none" not in table  # a column without values
-    print_frame(frame, as_json=True, title="SYNTHETIC DATA")
+    print_frame(frame, "json", title="SYNTHETIC DATA")
     rows = json.loads(capsys.readouterr().out)
     assert rows[0] == {"strategy": "[red]sc:x[/red]", "cost": 0.1234567, "accuracy": 0.5, "none": None}
     assert rows[1]["cost"] is None
@@ -92,7 +92,7 @@ def test_a_frame_is_a_table_for_people_and_json_for_programs(capsys):
     ],
 )
 def test_digits_of_columns(capsys, name, values, texts):
-    print_frame(pd.DataFrame({name: values}), as_json=False)
+    print_frame(pd.DataFrame({name: values}))
     cells = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert [cell for cell in cells if cell][2:] == texts if len(texts) == 2 else texts[0] in cells
 
@@ -121,7 +121,7 @@ def test_only_synthetic_data_have_a_title():
 
 def test_headers_and_titles_are_printed_as_they_are_written(capsys):
     frame = pd.DataFrame({"[/red]": ["[link=x]a"], "a\x1b[31m": [1], "[b]": [0.5]})
-    print_frame(frame, as_json=False, title="[/b] of \x07")
+    print_frame(frame, title="[/b] of \x07")
     out = capsys.readouterr().out
     for text in ("[/red]", "[link=x]a", "a\\x1b[31m", "[b]", "[/b] of \\x07"):
         assert text in out

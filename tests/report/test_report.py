@@ -32,7 +32,7 @@ def test_progress_reaches_its_end():
     assert "`" not in "".join(report.answer)
 
 
-@pytest.mark.parametrize("name", ["jinja2", "vl_convert"])
+@pytest.mark.parametrize("name", ["altair", "vl_convert"])
 def test_missing_packages_are_named_before_any_work(monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MssimError, match=rf"the package {name}, which is not installed"):
