@@ -9,6 +9,12 @@ import pytest
 from website import hooks
 
 
+@pytest.fixture(autouse=True)
+def heard(monkeypatch):
+    """Turn the logger on: import-linter, which another test runs, turns off those that exist."""
+    monkeypatch.setattr(hooks.log, "disabled", False)
+
+
 class Files:
     def get_file_from_path(self, path):
         known = {"project/CHANGELOG.md", "project/recorded/README.md", "project/recorded/llm-sums/curves.png"}
