@@ -66,7 +66,7 @@ def wins_section(study: Study) -> Section:
     text = Text(
         [
             f"{a} against {b}, question by question, in expectation over draws. Differences within three Monte Carlo "
-            f"errors count as equal.{merged} Select a bar to see the question."
+            f"errors or 0.05 points count as equal.{merged} Select a bar to see the question."
         ]
     )
     figure = Figure(
@@ -178,6 +178,7 @@ def _index(study: Study, chosen: Candidate, rival: Candidate | None, difference:
         "questions": column("question", _LONGEST_QUESTION),
         "truths": column("truth", _LONGEST_ANSWER),
         "difference": _rounded(difference),
+        "equal": [True] * len(questions) if rival is None else (np.abs(difference) <= noise(chosen, rival)).tolist(),
         "strategies": [*one, *other],
         "groups": groups,
         "models": [study.label(model) for model in pool.models],

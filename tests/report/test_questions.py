@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mssim.report import questions
+from mssim.report.answer import paired_counts
 from mssim.report.questions import answers_of, explorer_section, group_columns, wins_section
 from mssim.report.study import make_study
 from tests.conftest import make_pool
@@ -94,3 +95,16 @@ def test_without_a_rival_there_is_no_difference():
     index = explorer_section(study).parts[1].index
     assert len(index["strategies"]) == 1
     assert set(index["difference"]) == {0.0}
+    assert set(index["equal"]) == {True}
+
+
+def test_the_list_the_bars_and_the_answer_agree_about_equal_questions():
+    answers = {("x", f"q{q}"): "aaaa" if q < 4 else "aabb" for q in range(8)}
+    other = {("y", f"q{q}"): "aaab" if q == 7 else "aaaa" if q < 4 else "bbba" for q in range(8)}
+    study = make_study(make_pool(answers | other), budgets=[1], limits=[1], strategies=[])
+    index = explorer_section(study).parts[1].index
+    counts = paired_counts(study.chosen("samples_used", 0), study.rival("samples_used", 0))
+    assert counts == (3, 4, 1)
+    assert index["equal"] == [True] * 4 + [False] * 4
+    bars = wins_section(study).parts[1].spec["datasets"].values()
+    assert [one["result"] for bar in bars for one in bar if "result" in one].count("equal") == counts[1]

@@ -145,7 +145,7 @@
 
   function entry(q) {
     const difference = index.difference[q];
-    const direction = difference > 0.0005 ? "up" : difference < -0.0005 ? "down" : "";
+    const direction = index.equal[q] ? "" : difference > 0 ? "up" : "down";
     const what = make("span", { className: "what" }, make("span", { className: "id", textContent: index.ids[q] }), ` ${index.questions[q]}`);
     const value = index.strategies.length > 1
       ? make("span", { className: `points ${direction}`, textContent: `${points(difference)} points` })
