@@ -253,7 +253,7 @@ def _samples(pool: Pool, named: Sequence[str | Strategy], limits: ArrayLike | No
     if limits is not None:
         return limits
     most = int(pool.lengths.min()) * max(1, min(2, len(pool.models)) if len(named) > len(pool.models) else 1)
-    return [step for step in LIMITS if step <= most]
+    return [step for step in LIMITS if step <= most] or None  # without samples, tuning names what is missing
 
 
 def _known(pool: Pool, prices: Any, tokens: str) -> list[str]:
