@@ -41,6 +41,8 @@ def group_columns(pool: Pool) -> list[str]:
     for name in pool.questions.columns:
         if name in _NO_GROUP:
             continue
+        if not pool.questions[name].map(pd.api.types.is_hashable).all():
+            continue  # values such as mappings and arrays do not name a group
         sizes = pool.questions[name].value_counts()
         if 2 <= len(sizes) <= _MOST_GROUPS and len(sizes) <= len(pool.questions) / 2:
             found.append(str(name))

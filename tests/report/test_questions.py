@@ -46,6 +46,7 @@ def test_columns_that_divide_the_questions_are_groups():
     frame = make_pool(answers).to_frame()
     frame["topic"] = ["even" if q % 2 else "odd" for q in range(8)]
     frame["one"], frame["each"], frame["truth"] = "x", range(8), "a"
+    frame["mapping"], frame["array"] = [{"a": q % 2} for q in range(8)], [["a", "b"][: 1 + q % 2] for q in range(8)]
     assert group_columns(make_pool(answers).from_frame(frame)) == ["topic"]
 
 
