@@ -123,10 +123,15 @@ def _why(study: Study, unit: str, limit: int) -> str:
     wins, ties, losses = paired_counts(chosen, rival)
     mean = points(float((chosen.accuracy - rival.accuracy).mean()))
     who = f"`{study.label(rival.strategy)}` with a budget of {rival.budget}"
+    see = "; see where it wins and loses" if _names(chosen, rival) == _names(*study.shown_pair()) else ""
     return (
         f"Against {who}, the choice is more accurate on {wins}, less on {losses} and equal on {ties} of "
-        f"{chosen.accuracy.size} questions ({mean} points on these questions); see where it wins and loses."
+        f"{chosen.accuracy.size} questions ({mean} points on these questions){see}."
     )
+
+
+def _names(*candidates: Candidate | None) -> list[tuple[str, int]]:
+    return [(one.strategy, one.budget) for one in candidates if one is not None]
 
 
 def paired_counts(a: Candidate, b: Candidate) -> tuple[int, int, int]:

@@ -54,7 +54,7 @@ def group_columns(pool: Pool) -> list[str]:
 
 def wins_section(study: Study) -> Section:
     """Return the questions sorted by the difference of the choice and its rival, and means by group."""
-    chosen, rival = _pair(study)
+    chosen, rival = study.shown_pair()
     title = "Where it wins and loses"
     if rival is None:
         return Section("wins", title, [Text(["No other strategy that was tried is within the limit."])])
@@ -82,12 +82,6 @@ def wins_section(study: Study) -> Section:
     )
     tables = [_by_group(study, chosen, rival, column) for column in group_columns(study.pool)]
     return Section("wins", title, [text, figure, *tables])
-
-
-def _pair(study: Study) -> tuple[Candidate, Candidate | None]:
-    unit = "samples_used"
-    first = study.shown_first(unit)
-    return study.chosen(unit, first), study.rival(unit, first)
 
 
 def _bars(study: Study, a: Candidate, b: Candidate) -> pd.DataFrame:
@@ -141,7 +135,7 @@ def _by_group(study: Study, a: Candidate, b: Candidate, column: str) -> Table:
 def explorer_section(study: Study) -> Section:
     """Return all questions with the answers of every model."""
     pool = study.pool
-    chosen, rival = _pair(study)
+    chosen, rival = study.shown_pair()
     difference = np.zeros(len(pool.questions)) if rival is None else chosen.accuracy - rival.accuracy
     texts, note = example_texts(pool, np.argsort(-np.abs(difference), kind="stable"))
     details = answers_of(pool)

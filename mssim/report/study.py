@@ -146,6 +146,12 @@ class Study:
         best = others.loc[others["in_sample"].idxmax()]
         return self.candidate(unit, best["strategy"], int(best["budget"]))
 
+    def shown_pair(self) -> tuple[Candidate, Candidate | None]:
+        """Return the choice that the page shows first, and its rival, which the page compares by question."""
+        unit = "samples_used"
+        first = self.shown_first(unit)
+        return self.chosen(unit, first), self.rival(unit, first)
+
 
 def make_study(
     pool: Pool,

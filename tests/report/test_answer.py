@@ -84,6 +84,15 @@ def test_answers_have_the_numbers_of_tune():
             assert wins + losses + ties == n == 16
 
 
+def test_only_the_pair_that_is_compared_by_question_refers_to_it():
+    study = small_study()
+    shown = [(one.strategy, one.budget) for one in study.shown_pair()]
+    for unit, frame in study.frames.items():
+        for i in range(len(frame)):
+            pair = [(one.strategy, one.budget) for one in (study.chosen(unit, i), study.rival(unit, i))]
+            assert ("see where it wins" in answer_of(study, unit, i)[2]) == (pair == shown)
+
+
 def test_ties_are_differences_within_three_errors():
     rng = np.random.default_rng(0)
     a, b = (Candidate("s", 1, rng.random(50).round(1), np.ones(50), n) for n in (0, 25))

@@ -69,11 +69,11 @@ def test_means_of_groups_are_those_of_their_questions(grouped):
 
 
 def test_bars_are_sorted_and_those_of_many_questions_are_means(grouped, monkeypatch):
-    frame = questions._bars(grouped, *questions._pair(grouped))
+    frame = questions._bars(grouped, *grouped.shown_pair())
     assert frame["difference"].is_monotonic_decreasing
     assert sorted(frame["position"]) == list(range(16))
     monkeypatch.setattr(questions, "_MOST_BARS", 5)
-    few = questions._bars(grouped, *questions._pair(grouped))
+    few = questions._bars(grouped, *grouped.shown_pair())
     assert len(few) == 5
     assert few["end"].iloc[-1] == 16
     assert np.isclose((few["difference"] * (few["end"] - few["rank"])).sum(), frame["difference"].sum())
