@@ -41,6 +41,8 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = usable_path(path)
     if not target.name:
         raise MssimError(f"path: {shown(str(path))} is not the name of a file. Use another path.")
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise MssimError(f"path: {target} is a device or a pipe, not a file. Use the name of a file.")
     short = target.name if len(target.name.encode()) < _LONG else hashlib.sha256(target.name.encode()).hexdigest()
     part = target.with_name(f".{short}.{os.getpid()}.part")
     import pyarrow as pa  # `mssim --help` does not wait for it

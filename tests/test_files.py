@@ -1,5 +1,7 @@
 """Files that appear whole or not at all."""
 
+import os
+
 import pyarrow as pa
 import pytest
 
@@ -68,3 +70,10 @@ def test_the_longest_names_are_usable(tmp_path):
     with whole_file(usable_path(path)) as part:
         part.write_text("x")
     assert path.read_text() == "x"
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MssimError, match="is a device or a pipe"), whole_file(tmp_path / "pipe"):
+        pytest.fail("nothing may be written")
+    assert (tmp_path / "pipe").is_fifo()

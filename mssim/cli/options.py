@@ -310,6 +310,8 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
     usable_path(path, option)
     if path.is_dir():
         raise MssimError(f"{option}: {path} is a folder. Use the name of a file.")
+    if path.exists() and not path.is_file():
+        raise MssimError(f"{option}: {path} is a device or a pipe. Use the name of a file.")
     if not path.absolute().parent.is_dir():
         raise MssimError(f"{option}: the folder {path.absolute().parent} does not exist. Create it first.")
 

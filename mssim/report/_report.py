@@ -190,10 +190,10 @@ def make_report(
         sections.append(make(study))
         if progress is not None:
             progress(_TUNING + (1000 - _TUNING) * i // len(makers), 1000)
-    return Report(title or _title(pool), study, sections)
+    return Report(_title(pool, title), study, sections)
 
 
-def _title(pool: Pool) -> str:
-    """Return the title of the pool; that of a synthetic pool says so."""
-    name = short_name(str(pool.info.get("title", "") or "Recorded samples"))
+def _title(pool: Pool, title: str | None) -> str:
+    """Return the given title or that of the pool; that of a synthetic pool says so."""
+    name = short_name(str(title or pool.info.get("title", "") or "Recorded samples"))
     return f"SYNTHETIC DATA: {name}" if pool.info.get("synthetic") else name

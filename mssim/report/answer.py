@@ -16,6 +16,8 @@ from mssim.report.wording import Quantity, percent, points, probability, with_in
 
 __all__ = ["answer_of", "answer_section", "paired_counts", "verdict"]
 
+_SHOWN = 0.0005  # differences up to this are shown as 0.0 points
+
 
 def answer_section(study: Study) -> Section:
     """Return the section with the answers, the first of which is shown first.
@@ -121,16 +123,21 @@ def _why(study: Study, unit: str, limit: int) -> str:
     wins, ties, losses = paired_counts(chosen, rival)
     mean = points(float((chosen.accuracy - rival.accuracy).mean()))
     who = f"`{study.label(rival.strategy)}` with a budget of {rival.budget}"
+    see = "; see where it wins and loses" if _names(chosen, rival) == _names(*study.shown_pair()) else ""
     return (
         f"Against {who}, the choice is more accurate on {wins}, less on {losses} and equal on {ties} of "
-        f"{chosen.accuracy.size} questions ({mean} points on these questions); see where it wins and loses."
+        f"{chosen.accuracy.size} questions ({mean} points on these questions){see}."
     )
+
+
+def _names(*candidates: Candidate | None) -> list[tuple[str, int]]:
+    return [(one.strategy, one.budget) for one in candidates if one is not None]
 
 
 def paired_counts(a: Candidate, b: Candidate) -> tuple[int, int, int]:
     """Return the numbers of questions on which a is better than, equal to and worse than b.
 
-    Accuracies that differ by at most three Monte Carlo errors are equal.
+    Accuracies that differ by at most three Monte Carlo errors, or by less than is shown, are equal.
     """
     tie = np.abs(a.accuracy - b.accuracy) <= noise(a, b)
     higher = a.accuracy > b.accuracy
@@ -138,9 +145,18 @@ def paired_counts(a: Candidate, b: Candidate) -> tuple[int, int, int]:
 
 
 def noise(a: Candidate, b: Candidate) -> Any:
-    """Return three Monte Carlo errors of the difference of two accuracies, [question]."""
-    variances = [one.accuracy * (1 - one.accuracy) / one.n_replays for one in (a, b) if one.n_replays]
-    return 3 * np.sqrt(np.sum(variances, axis=0)) + 1e-9 if variances else np.full(a.accuracy.size, 1e-9)
+    """Return the largest differences of two accuracies that count as equal, [question].
+
+    These are three Monte Carlo errors, and half of the last digit that is shown.
+    """
+    variances = [_variance(one) for one in (a, b) if one.n_replays]
+    return np.maximum(3 * np.sqrt(np.sum(variances, axis=0)), _SHOWN) if variances else np.full(a.accuracy.size, _SHOWN)
+
+
+def _variance(one: Candidate) -> Any:
+    """Return the Monte Carlo variance of accuracies; one more right and wrong replay, as 0 and 1 have an error too."""
+    share = (one.accuracy * one.n_replays + 1) / (one.n_replays + 2)
+    return share * (1 - share) / one.n_replays
 
 
 def _table(study: Study, quantity: Quantity) -> Table:

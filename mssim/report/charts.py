@@ -72,7 +72,8 @@ def _finished(chart: Any) -> dict[str, Any]:
         header={"labelColor": _INK, "titleColor": _INK},
         view={"stroke": None},
     )
-    spec: dict[str, Any] = styled.to_dict(validate=False)
+    with altair().data_transformers.enable("default", max_rows=None):  # whatever limit or store a user has set
+        spec: dict[str, Any] = styled.to_dict(validate=False)
     spec.pop("$schema", None)  # an address, although nothing is read from it
     return spec
 

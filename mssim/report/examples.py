@@ -14,6 +14,7 @@ __all__ = ["example_texts"]
 
 _LONGEST = 1500  # letters of a text
 _MOST = 1_200_000  # letters of all texts
+_AROUND = 60  # letters that the page needs beside each text
 
 
 def example_texts(pool: Pool, order: NDArray[np.int64]) -> tuple[list[list[dict[str, Any]]], str]:
@@ -63,7 +64,7 @@ def example_texts(pool: Pool, order: NDArray[np.int64]) -> tuple[list[list[dict[
             examples[q].append(
                 {"model": m, "right": kind, "text": written[:_LONGEST], "more": max(0, len(written) - _LONGEST)}
             )
-            room -= min(len(written), _LONGEST)
+            room -= min(len(written), _LONGEST) + _AROUND
         shown += 1
         if room <= 0:
             break

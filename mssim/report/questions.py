@@ -41,6 +41,8 @@ def group_columns(pool: Pool) -> list[str]:
     for name in pool.questions.columns:
         if name in _NO_GROUP:
             continue
+        if not pool.questions[name].map(pd.api.types.is_hashable).all():
+            continue  # values such as mappings and arrays do not name a group
         sizes = pool.questions[name].value_counts()
         if 2 <= len(sizes) <= _MOST_GROUPS and len(sizes) <= len(pool.questions) / 2:
             found.append(str(name))
@@ -52,7 +54,7 @@ def group_columns(pool: Pool) -> list[str]:
 
 def wins_section(study: Study) -> Section:
     """Return the questions sorted by the difference of the choice and its rival, and means by group."""
-    chosen, rival = _pair(study)
+    chosen, rival = study.shown_pair()
     title = "Where it wins and loses"
     if rival is None:
         return Section("wins", title, [Text(["No other strategy that was tried is within the limit."])])
@@ -66,7 +68,7 @@ def wins_section(study: Study) -> Section:
     text = Text(
         [
             f"{a} against {b}, question by question, in expectation over draws. Differences within three Monte Carlo "
-            f"errors count as equal.{merged} Select a bar to see the question."
+            f"errors or 0.05 points count as equal.{merged} Select a bar to see the question."
         ]
     )
     figure = Figure(
@@ -80,12 +82,6 @@ def wins_section(study: Study) -> Section:
     )
     tables = [_by_group(study, chosen, rival, column) for column in group_columns(study.pool)]
     return Section("wins", title, [text, figure, *tables])
-
-
-def _pair(study: Study) -> tuple[Candidate, Candidate | None]:
-    unit = "samples_used"
-    first = study.shown_first(unit)
-    return study.chosen(unit, first), study.rival(unit, first)
 
 
 def _bars(study: Study, a: Candidate, b: Candidate) -> pd.DataFrame:
@@ -139,7 +135,7 @@ def _by_group(study: Study, a: Candidate, b: Candidate, column: str) -> Table:
 def explorer_section(study: Study) -> Section:
     """Return all questions with the answers of every model."""
     pool = study.pool
-    chosen, rival = _pair(study)
+    chosen, rival = study.shown_pair()
     difference = np.zeros(len(pool.questions)) if rival is None else chosen.accuracy - rival.accuracy
     texts, note = example_texts(pool, np.argsort(-np.abs(difference), kind="stable"))
     details = answers_of(pool)
@@ -178,6 +174,7 @@ def _index(study: Study, chosen: Candidate, rival: Candidate | None, difference:
         "questions": column("question", _LONGEST_QUESTION),
         "truths": column("truth", _LONGEST_ANSWER),
         "difference": _rounded(difference),
+        "equal": [True] * len(questions) if rival is None else (np.abs(difference) <= noise(chosen, rival)).tolist(),
         "strategies": [*one, *other],
         "groups": groups,
         "models": [study.label(model) for model in pool.models],

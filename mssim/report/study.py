@@ -146,6 +146,12 @@ class Study:
         best = others.loc[others["in_sample"].idxmax()]
         return self.candidate(unit, best["strategy"], int(best["budget"]))
 
+    def shown_pair(self) -> tuple[Candidate, Candidate | None]:
+        """Return the choice that the page shows first, and its rival, which the page compares by question."""
+        unit = "samples_used"
+        first = self.shown_first(unit)
+        return self.chosen(unit, first), self.rival(unit, first)
+
 
 def make_study(
     pool: Pool,
@@ -253,7 +259,7 @@ def _samples(pool: Pool, named: Sequence[str | Strategy], limits: ArrayLike | No
     if limits is not None:
         return limits
     most = int(pool.lengths.min()) * max(1, min(2, len(pool.models)) if len(named) > len(pool.models) else 1)
-    return [step for step in LIMITS if step <= most]
+    return [step for step in LIMITS if step <= most] or None  # without samples, tuning names what is missing
 
 
 def _known(pool: Pool, prices: Any, tokens: str) -> list[str]:

@@ -1,5 +1,6 @@
 """`mssim report`: the page and the answer that it prints."""
 
+import os
 import webbrowser
 
 import pytest
@@ -33,6 +34,7 @@ def test_the_page_is_written_and_the_answer_printed(run, pool_path, tmp_path, mo
     ("given", "says"),
     [
         (("--out", "none/x.html"), "--out: the folder"),
+        (("--out", "pipe"), "--out: pipe is a device or a pipe"),
         (("--limits", "a"), "--limits: 'a' is not"),
         (("--limits", "0.1"), "--limits: in at least one fold"),
         (("--family", "stop"), "--family: 'stop' is not valid. Did you mean 'stops'?"),
@@ -42,5 +44,6 @@ def test_the_page_is_written_and_the_answer_printed(run, pool_path, tmp_path, mo
 )
 def test_bad_input(run, pool_path, tmp_path, monkeypatch, given, says):  # noqa: F811
     monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
     bad(run("report", pool_path, *FAST[:6], *given), says)
     assert not (tmp_path / "report.html").exists()

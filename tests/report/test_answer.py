@@ -84,17 +84,35 @@ def test_answers_have_the_numbers_of_tune():
             assert wins + losses + ties == n == 16
 
 
+def test_only_the_pair_that_is_compared_by_question_refers_to_it():
+    study = small_study()
+    shown = [(one.strategy, one.budget) for one in study.shown_pair()]
+    for unit, frame in study.frames.items():
+        for i in range(len(frame)):
+            pair = [(one.strategy, one.budget) for one in (study.chosen(unit, i), study.rival(unit, i))]
+            assert ("see where it wins" in answer_of(study, unit, i)[2]) == (pair == shown)
+
+
 def test_ties_are_differences_within_three_errors():
     rng = np.random.default_rng(0)
     a, b = (Candidate("s", 1, rng.random(50).round(1), np.ones(50), n) for n in (0, 25))
-    error = 3 * np.sqrt(b.accuracy * (1 - b.accuracy) / 25) + 1e-9
-    assert np.array_equal(noise(a, b), error)
+    share = (25 * b.accuracy + 1) / 27
+    error = 3 * np.sqrt(share * (1 - share) / 25)
+    assert np.allclose(noise(a, b), error)
     tie = np.abs(a.accuracy - b.accuracy) <= error
     assert 0 < tie.sum() < 50
     expected = ((a.accuracy > b.accuracy) & ~tie).sum(), tie.sum(), ((a.accuracy < b.accuracy) & ~tie).sum()
     assert paired_counts(a, b) == expected
     exact = Candidate("s", 1, a.accuracy, a.spend, 0)
     assert paired_counts(a, exact) == (0, 50, 0)
+
+
+def test_ties_are_also_replays_that_are_all_right_and_differences_that_are_not_shown():
+    replayed, exact = (Candidate("s", 1, np.array([share]), np.ones(1), n) for share, n in ((1.0, 2000), (0.999, 0)))
+    assert paired_counts(replayed, exact) == (0, 1, 0)  # two wrong replays are expected, and none is not rare
+    other = replace(exact, accuracy=np.array([0.9986]))
+    assert paired_counts(exact, other) == (0, 1, 0)
+    assert paired_counts(exact, replace(other, accuracy=np.array([0.9984]))) == (1, 0, 0)
 
 
 def test_every_limit_has_an_answer_and_one_is_first():

@@ -3,10 +3,11 @@
 import json
 import sys
 
+import pandas as pd
 import pytest
 
 from mssim import MssimError
-from mssim.report.charts import altair, legend_of
+from mssim.report.charts import altair, curves_chart, legend_of
 from tests.report.pools import hostile_report
 
 
@@ -22,6 +23,15 @@ def test_charts_are_valid_and_name_no_address():
         alt.LayerChart.from_dict(figure.spec) if "layer" in figure.spec else alt.Chart.from_dict(figure.spec)
         compiled = vl_convert.vegalite_to_vega(json.dumps(figure.spec | {"width": 400}))
         assert compiled["marks"]
+
+
+def test_charts_have_all_rows_whatever_a_user_has_set():
+    frame = pd.DataFrame(
+        {"series": "a", "spend": range(1, 5002), "accuracy": 0.5, "low": 0.4, "high": 0.6, "budget": "1"}
+    )
+    with altair().data_transformers.enable("json"):  # would write a file and put its address into the page
+        (rows,) = curves_chart(frame, "samples")["datasets"].values()
+    assert len(rows) == 5001
 
 
 def test_neighbours_differ_in_colour_dashes_or_shape():

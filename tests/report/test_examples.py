@@ -26,9 +26,15 @@ def test_long_texts_are_cut_off_and_say_so():
 
 def test_questions_have_texts_in_order_while_there_is_room(monkeypatch):
     monkeypatch.setattr(examples, "_MOST", 4)
+    monkeypatch.setattr(examples, "_AROUND", 0)
     found, note = example_texts(pool_of(["xy"] * 8), ORDER)
     assert [len(one) for one in found] == [0, 3]
     assert note == " To keep the page small, texts are shown for the 1 questions with the largest differences."
+
+
+def test_short_texts_need_room_too(monkeypatch):
+    monkeypatch.setattr(examples, "_MOST", 100)
+    assert [len(one) for one in example_texts(pool_of([""] * 8), ORDER)[0]] == [0, 3]
 
 
 def test_a_pool_without_texts_says_so():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mssim.report import questions
+from mssim.report.answer import paired_counts
 from mssim.report.questions import answers_of, explorer_section, group_columns, wins_section
 from mssim.report.study import make_study
 from tests.conftest import make_pool
@@ -45,6 +46,7 @@ def test_columns_that_divide_the_questions_are_groups():
     frame = make_pool(answers).to_frame()
     frame["topic"] = ["even" if q % 2 else "odd" for q in range(8)]
     frame["one"], frame["each"], frame["truth"] = "x", range(8), "a"
+    frame["mapping"], frame["array"] = [{"a": q % 2} for q in range(8)], [["a", "b"][: 1 + q % 2] for q in range(8)]
     assert group_columns(make_pool(answers).from_frame(frame)) == ["topic"]
 
 
@@ -67,11 +69,11 @@ def test_means_of_groups_are_those_of_their_questions(grouped):
 
 
 def test_bars_are_sorted_and_those_of_many_questions_are_means(grouped, monkeypatch):
-    frame = questions._bars(grouped, *questions._pair(grouped))
+    frame = questions._bars(grouped, *grouped.shown_pair())
     assert frame["difference"].is_monotonic_decreasing
     assert sorted(frame["position"]) == list(range(16))
     monkeypatch.setattr(questions, "_MOST_BARS", 5)
-    few = questions._bars(grouped, *questions._pair(grouped))
+    few = questions._bars(grouped, *grouped.shown_pair())
     assert len(few) == 5
     assert few["end"].iloc[-1] == 16
     assert np.isclose((few["difference"] * (few["end"] - few["rank"])).sum(), frame["difference"].sum())
@@ -94,3 +96,16 @@ def test_without_a_rival_there_is_no_difference():
     index = explorer_section(study).parts[1].index
     assert len(index["strategies"]) == 1
     assert set(index["difference"]) == {0.0}
+    assert set(index["equal"]) == {True}
+
+
+def test_the_list_the_bars_and_the_answer_agree_about_equal_questions():
+    answers = {("x", f"q{q}"): "aaaa" if q < 4 else "aabb" for q in range(8)}
+    other = {("y", f"q{q}"): "aaab" if q == 7 else "aaaa" if q < 4 else "bbba" for q in range(8)}
+    study = make_study(make_pool(answers | other), budgets=[1], limits=[1], strategies=[])
+    index = explorer_section(study).parts[1].index
+    counts = paired_counts(study.chosen("samples_used", 0), study.rival("samples_used", 0))
+    assert counts == (3, 4, 1)
+    assert index["equal"] == [True] * 4 + [False] * 4
+    bars = wins_section(study).parts[1].spec["datasets"].values()
+    assert [one["result"] for bar in bars for one in bar if "result" in one].count("equal") == counts[1]

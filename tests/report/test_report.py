@@ -1,6 +1,7 @@
 """The report as a whole."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,14 @@ def test_two_pages_of_the_same_pool_are_identical(tmp_path):
     one.save(tmp_path / "one.html")
     assert (tmp_path / "one.html").read_text(encoding="utf-8") == two.to_html()
     assert [path.name for path in tmp_path.iterdir()] == ["one.html"]
+
+
+def test_a_title_does_not_hide_that_data_are_synthetic():
+    pool = random_pool(n_questions=3)
+    titles = [
+        make_report(replace(pool, info=info), title="a\ud800", **FAST).title for info in ({}, {"synthetic": True})
+    ]
+    assert titles == [r"a\ud800", r"SYNTHETIC DATA: a\ud800"]
 
 
 def test_progress_reaches_its_end():

@@ -29,6 +29,8 @@ def test_models_without_samples_of_a_question_take_no_part():
     assert study.left_out == {"part": "it has no samples of 3 of 4 questions"}
     with pytest.raises(PoolError, match=r"every model lacks samples of some questions; 'm' of 1 of 2"):
         make_study(make_pool({("m", "q1"): ["a"], ("n", "q2"): ["a"]}))
+    with pytest.raises(BudgetError, match=r"too few samples were recorded for sc:n at any of"):
+        make_study(make_pool({("m", "q1"): ["a"], ("m", "q2"): ["a"], ("n", "q2"): ["a"]}), models=["m", "n"])
 
 
 def test_only_the_strongest_models_are_combined_unless_models_are_given():

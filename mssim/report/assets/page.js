@@ -57,14 +57,15 @@
     }
     const choices = [...document.querySelectorAll(".choice")].filter((one) => one.dataset.unit === unit);
     limit.replaceChildren(...choices.map((one) => make("option", { textContent: one.dataset.limit })));
-    limit.value = (choices.find((one) => "first" in one.dataset) ?? choices[0]).dataset.limit;
+    limit.selectedIndex = Math.max(0, choices.findIndex((one) => "first" in one.dataset));
     showLimit(unit);
     drawVisible();
   }
 
   function showLimit(unit) {
+    let i = 0; // limits that are equal as written are different options
     for (const one of document.querySelectorAll(".choice")) {
-      one.hidden = one.dataset.unit !== unit || one.dataset.limit !== limit.value;
+      one.hidden = one.dataset.unit !== unit || i++ !== limit.selectedIndex;
     }
   }
 
@@ -145,7 +146,7 @@
 
   function entry(q) {
     const difference = index.difference[q];
-    const direction = difference > 0.0005 ? "up" : difference < -0.0005 ? "down" : "";
+    const direction = index.equal[q] ? "" : difference > 0 ? "up" : "down";
     const what = make("span", { className: "what" }, make("span", { className: "id", textContent: index.ids[q] }), ` ${index.questions[q]}`);
     const value = index.strategies.length > 1
       ? make("span", { className: `points ${direction}`, textContent: `${points(difference)} points` })
