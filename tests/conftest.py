@@ -57,13 +57,16 @@ def examples(many):
 # Long files first. A worker takes two files if the first has a single test, so one compiles most kernels for the first
 # and the third of these, while the other tests what needs none.
 FIRST = [
-    "README.md",
     "tests/recorder/test_kill.py",
     "tests/rules/test_catalogue.py",
     "tests/recorder/test_http.py",
     "tests/figures/test_figures.py",
     "tests/simulate/test_curve_fit.py",
     "tests/analysis/test_analysis.py",
+    "tests/report/test_page.py",
+    "tests/test_notebook.py",
+    "docs/explanation/protocols.md",
+    "docs/how-to/run-live.md",
 ]
 
 SLOW_EXAMPLES = {  # in docstrings, where no marker can be; those in Markdown files are slow too
