@@ -42,7 +42,7 @@ def info(
         if isinstance(grader, Mapping) and "rule" in grader:
             kept = " --reasoning keep" if grader.get("reasoning") == "keep" else ""
             print(f"graded with: --rule {printable(shlex.quote(str(grader['rule'])))}{kept}")
-        columns = {"question columns": loaded.questions.columns, "recorded numbers": [*loaded.numbers]}
+        columns = {"question columns": [*loaded.questions.columns], "recorded numbers": [*loaded.numbers]}
         print(printable(repr(loaded)))
         for name, names in columns.items():
             print(f"{name}: {printable(', '.join(names)) or 'none'}")
