@@ -115,11 +115,11 @@ def test_the_quantity_and_the_limit_change_what_is_shown(visit):
     page.get_by_role("radio", name="tokens").check()
     page.wait_for_function("() => document.querySelector('[data-chart=chart-curves-tokens][data-drawn]')")
     assert "tokens per question" in page.locator(".choice:visible").inner_text()
+    assert not page.locator("[data-chart=chart-curves-samples_used]").is_visible()
+    assert page.locator("[data-chart=chart-curves-tokens] svg").is_visible()
     page.evaluate("for (const one of document.querySelectorAll('.choice')) one.dataset.limit = '8'")  # as written
     page.get_by_role("radio", name="samples").check()
     assert page.locator(".choice:visible").count() == 1
-    assert not page.locator("[data-chart=chart-curves-samples_used]").is_visible()
-    assert page.locator("[data-chart=chart-curves-tokens] svg").is_visible()
 
 
 @pytest.mark.slow
