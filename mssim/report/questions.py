@@ -227,5 +227,5 @@ def _rounded(values: Any) -> list[float]:
 def _clipped(value: Any, most: int) -> str:
     if value is None or value != value:
         return ""
-    text = printable(value)
+    text = "\n".join(map(printable, str(value).split("\n")))  # questions have lines, such as choices
     return text if len(text) <= most else f"{text[:most]}…"

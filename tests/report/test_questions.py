@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from mssim import Pool
 from mssim.report import questions
 from mssim.report.answer import paired_counts
 from mssim.report.questions import answers_of, explorer_section, group_columns, wins_section
@@ -97,6 +98,12 @@ def test_without_a_rival_there_is_no_difference():
     assert len(index["strategies"]) == 1
     assert set(index["difference"]) == {0.0}
     assert set(index["equal"]) == {True}
+
+
+def test_lines_of_questions_are_kept_and_other_control_characters_escaped():
+    frame = make_pool({("m", f"q{q}"): ["a", "b"] for q in range(2)}).to_frame().assign(question="Which?\nA: \u202e1")
+    study = make_study(Pool.from_frame(frame), budgets=[1])
+    assert explorer_section(study).parts[1].index["questions"] == ["Which?\nA: \\u202e1"] * 2
 
 
 def test_the_list_the_bars_and_the_answer_agree_about_equal_questions():
