@@ -94,6 +94,7 @@ def test_hostile_names_and_texts_are_inert(visit):
     page = visit()
     for details in page.locator("#list > li > details > summary").all()[:5]:
         details.click()
+    page.locator("#list .body").nth(4).wait_for()
     for summary in page.locator("#list .body details summary").all():
         summary.click()
     page.locator(".chart svg").first.hover()
@@ -142,7 +143,7 @@ def test_everything_is_reached_by_keys(visit):
     )
     page.locator("#list summary").first.focus()
     page.keyboard.press("Enter")
-    assert page.locator("#list .body").first.is_visible()
+    page.locator("#list .body").first.wait_for()  # details tell that they are open a moment later
     unnamed = """[...document.querySelectorAll('button, input, select, summary, a, [tabindex]')].filter((one) =>
         one.offsetParent && !(one.textContent.trim() || one.labels?.length || one.ariaLabel)).length"""
     assert page.evaluate(unnamed) == 0
@@ -177,7 +178,7 @@ def test_a_bar_opens_its_question(visit):
     page = visit()
     page.locator("[data-chart=chart-differences] .mark-rect path").first.click()
     assert page.locator("#found").inner_text() == "1 of 30 questions"
-    assert page.locator("#list .body").is_visible()
+    page.locator("#list .body").wait_for()
     assert "points" in page.locator("#list summary").first.inner_text()
 
 
