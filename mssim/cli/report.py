@@ -131,4 +131,5 @@ def report(
     if open_:
         import webbrowser
 
-        webbrowser.open(out.absolute().as_uri())
+        if not webbrowser.open(out.absolute().as_uri()):
+            print(f"mssim: no browser was found; open {out} yourself", file=sys.stderr)

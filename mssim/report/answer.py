@@ -81,8 +81,8 @@ def _how_sure(study: Study, unit: str, row: pd.Series[Any]) -> str:
         return "No single model is within this limit, so there is nothing to compare it with."
     if verdict(study, row) == "the same":
         return (
-            "This is the best single model itself: no other strategy that was tried is chosen within this limit, on "
-            f"all questions or without one of {row['n_folds']} folds."
+            "This is the best single model itself: on all questions and without each of "
+            f"{row['n_folds']} folds, the choice within this limit is the best single model."
         )
     n_limits = study.tunings[unit].limits.size
     gain = with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True)

@@ -142,7 +142,7 @@ def curves_chart(frame: pd.DataFrame, axis: str, selected: Sequence[str] | None 
     tooltip = [
         alt.Tooltip("series:N", title="strategy"),
         alt.Tooltip("budget:N", title="budget"),
-        alt.Tooltip("spend:Q", title=axis.split(" (")[0], format=",.4~g"),
+        alt.Tooltip("spend:Q", title=axis, format=",.4~r"),
         alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("low:Q", format=".1%"),
         alt.Tooltip("high:Q", format=".1%"),
@@ -166,7 +166,7 @@ def frontier_chart(
     candidates, frontier : DataFrame
         Columns: spend, accuracy, strategy, budget.
     choices : DataFrame
-        Columns: series, spend, accuracy, low, high, limit (text), strategy.
+        Columns: series, spend, accuracy, low, high, limit and interval (texts), strategy.
     axis : str
         Title of the horizontal axis.
     """
@@ -175,7 +175,7 @@ def frontier_chart(
     lowest = float(min(choices["low"].min(), frontier["accuracy"].min()))
     domain = [max(0.0, lowest - 0.05), min(1.0, float(choices["high"].max()) + 0.02)]
     y = alt.Y("accuracy:Q", axis=_percent(alt), scale=alt.Scale(domain=domain, clamp=False, nice=True))
-    named = [alt.Tooltip("strategy:N"), alt.Tooltip("budget:Q"), alt.Tooltip("spend:Q", format=",.4~g")]
+    named = [alt.Tooltip("strategy:N"), alt.Tooltip("budget:Q"), alt.Tooltip("spend:Q", title=axis, format=",.4~r")]
     right = alt.Tooltip("accuracy:Q", format=".1%")
     dots = (
         alt.Chart(candidates)
@@ -202,8 +202,7 @@ def frontier_chart(
             alt.Tooltip("strategy:N"),
             alt.Tooltip("limit:N"),
             right,
-            alt.Tooltip("low:Q", format=".1%"),
-            alt.Tooltip("high:Q", format=".1%"),
+            alt.Tooltip("interval:N"),
         ],
     )
     return _finished(alt.layer(dots, step, bars, chosen).properties(width="container", height=_HEIGHT))

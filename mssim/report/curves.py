@@ -43,8 +43,8 @@ def _curves(study: Study, quantity: Quantity) -> Figure:
         "low": "low",
         "high": "high",
     }
-    numbers = frame.rename(columns=shown)[list(shown.values())]
-    formats = dict.fromkeys(("accuracy", "low", "high"), "{:.1%}") | {quantity.axis: "{:,.4g}"}
+    numbers = frame.assign(spend=_written(frame, quantity)).rename(columns=shown)[list(shown.values())]
+    formats = dict.fromkeys(("accuracy", "low", "high"), "{:.1%}") | {quantity.axis: "{:s}"}
     names = list(frame["series"].unique())
     first = names[: 1 + len(study.pool.models)]
     return Figure(
@@ -133,9 +133,9 @@ def _frontier(study: Study, quantity: Quantity) -> Figure:
         for one in (every.iloc[::step], frontier)
     )
     choices = _choices(study, frame, quantity)
-    shown = frontier.assign(strategy=steps["strategy"], spend=steps["spend"])
-    columns = ["strategy", "budget", "spend", "accuracy", "held_out", "low", "high"]
-    formats = dict.fromkeys(columns[3:], "{:.1%}") | {"spend": "{:,.4g}"}
+    shown = frontier.assign(strategy=steps["strategy"], **{quantity.axis: _written(steps, quantity)})
+    columns = ["strategy", "budget", quantity.axis, "accuracy", "held_out", "low", "high"]
+    formats = dict.fromkeys(columns[3:], "{:.1%}") | {quantity.axis: "{:s}"}
     return Figure(
         f"frontier-{quantity.key}",
         f"Candidates, their frontier and the choices: accuracy over {quantity.axis}",
@@ -150,6 +150,11 @@ def _frontier(study: Study, quantity: Quantity) -> Figure:
     )
 
 
+def _written(frame: pd.DataFrame, quantity: Quantity) -> list[str]:
+    """Return the spends of a chart as texts."""
+    return [quantity.number(value / quantity.per) for value in frame["spend"]]
+
+
 def _choices(study: Study, frame: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     """Return the held-out accuracy of the choices and of the best single models; the latter have no interval."""
     limit = [quantity.amount(value) for value in frame["limit"]]
@@ -161,6 +166,9 @@ def _choices(study: Study, frame: pd.DataFrame, quantity: Quantity) -> pd.DataFr
             "low": frame["low"],
             "high": frame["high"],
             "limit": limit,
+            "interval": [
+                f"{100 * low:.1f}% to {100 * high:.1f}%" for low, high in zip(frame["low"], frame["high"], strict=True)
+            ],
             "strategy": [study.label(name) for name in frame["strategy"]],
         }
     )
@@ -172,6 +180,7 @@ def _choices(study: Study, frame: pd.DataFrame, quantity: Quantity) -> pd.DataFr
             "low": frame["control_held_out"],
             "high": frame["control_held_out"],
             "limit": limit,
+            "interval": "none",
             "strategy": [None if pd.isna(name) else study.label(name) for name in frame["control"]],
         }
     )

@@ -13,7 +13,7 @@ FAST = ("--where", "prompt=long", "--budgets", "1,2,4", "--limits", "2,4", "--n-
 @pytest.mark.slow
 def test_the_page_is_written_and_the_answer_printed(run, pool_path, tmp_path, monkeypatch):  # noqa: F811
     opened = []
-    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", opened.append)  # returns nothing, as without a browser
     out = tmp_path / "a page.html"
     code, text, err = run(
         "report", pool_path, *FAST, "--strategy", "ms:x+y", "--out", out, "--title", "A <title>", "--open"
@@ -28,6 +28,7 @@ def test_the_page_is_written_and_the_answer_printed(run, pool_path, tmp_path, mo
     assert "mssim report" in page
     assert "--strategy ms:x+y" in page
     assert opened == [out.as_uri()]
+    assert f"no browser was found; open {out} yourself" in err
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ import pytest
 
 from mssim import evaluate
 from mssim.report.curves import curves_frame, curves_section, frontier_section
-from tests.report.pools import small_study
+from mssim.report.study import make_study
+from tests.engine.test_evaluate import random_pool
+from tests.report.pools import FAST, small_study
 
 
 @pytest.mark.parametrize("unit", ["samples_used", "tokens", "cost"])
@@ -42,3 +44,22 @@ def test_the_frontier_lists_what_tune_has_on_it():
     expected = study.tunings["samples_used"].frontier()
     assert [row[0] for row in figure.numbers.rows] == list(expected["strategy"])
     assert [row[3] for row in figure.numbers.rows] == [f"{share:.1%}" for share in expected["in_sample"]]
+
+
+def test_tables_have_the_numbers_and_the_unit_of_the_sentences():
+    pool = random_pool(n_questions=4, n_samples=4, output_tokens=12345, cost=2e-6)
+    study = make_study(pool, strategies=[], **FAST)
+    for section in (curves_section(study), frontier_section(study)):
+        shown = {figure.unit: figure.numbers for figure in section.parts[1:]}
+        for unit, first in (("tokens", "12,345"), ("cost", "2")):
+            axis = study.quantity(unit).axis
+            assert shown[unit].rows[0][shown[unit].columns.index(axis)] == first
+            assert axis in shown[unit].numeric
+    assert study.quantity("cost").axis == "money per million questions (mean, units of cost)"
+
+
+def test_the_best_single_model_has_no_interval_on_the_frontier():
+    figure = frontier_section(small_study()).parts[1]
+    rows = [row for part in figure.spec["datasets"].values() for row in part if "interval" in row]
+    assert {row["interval"] for row in rows if row["series"].startswith("best")} == {"none"}
+    assert all(" to " in row["interval"] for row in rows if row["series"].startswith("choice"))

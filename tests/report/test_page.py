@@ -147,6 +147,8 @@ def test_everything_is_reached_by_keys(visit):
     unnamed = """[...document.querySelectorAll('button, input, select, summary, a, [tabindex]')].filter((one) =>
         one.offsetParent && !(one.textContent.trim() || one.labels?.length || one.ariaLabel)).length"""
     assert page.evaluate(unnamed) == 0
+    label = page.locator("[data-chart=chart-differences]").get_attribute("aria-label")
+    assert re.fullmatch(r"Accuracy of .* minus that of [^`]*", label)
 
 
 @pytest.mark.slow

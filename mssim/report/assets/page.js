@@ -20,7 +20,8 @@
       mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false,
       tooltip: { disableDefaultStyle: true }, logLevel: 1,
     };
-    const { view } = await vegaEmbed(element, read(element.dataset.chart), options);
+    const spec = { ...read(element.dataset.chart), description: element.ariaLabel }; // else Vega replaces the label
+    const { view } = await vegaEmbed(element, spec, options);
     views.set(element, view);
     select(element);
     element.dataset.drawn = "";
