@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import gc
 import math
 import threading
 from concurrent.futures import Executor, Future
@@ -56,13 +57,16 @@ def examples(many):
 # Long files first. A worker takes two files if the first has a single test, so one compiles most kernels for the first
 # and the third of these, while the other tests what needs none.
 FIRST = [
-    "README.md",
     "tests/recorder/test_kill.py",
     "tests/rules/test_catalogue.py",
     "tests/recorder/test_http.py",
     "tests/figures/test_figures.py",
     "tests/simulate/test_curve_fit.py",
     "tests/analysis/test_analysis.py",
+    "tests/report/test_page.py",
+    "tests/test_notebook.py",
+    "docs/explanation/protocols.md",
+    "docs/how-to/run-live.md",
 ]
 
 SLOW_EXAMPLES = {  # in docstrings, where no marker can be; those in Markdown files are slow too
@@ -87,6 +91,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="slow; add --slow"))
     order = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(FIRST)))
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over imported modules and collected tests, which live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 replay = partial(evaluate, method="monte_carlo")

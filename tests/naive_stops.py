@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from scipy import integrate, special
@@ -198,6 +198,13 @@ def cges(stop, answers, numbers):
     return top >= Decimal(str(stop.threshold)) - Decimal("1e-20")  # of 28 digits, outside of `posterior_of`
 
 
+@cache
+def log_of(x):
+    """Logarithm of 50 digits; most draws have a number that another one had."""
+    with localcontext(prec=50):
+        return x.ln()
+
+
 def posterior_of(stages, numbers, n_answers, prior=None):
     """Posterior probability of every answer seen, in their order, and of one that was not (None if there is none).
 
@@ -213,7 +220,7 @@ def posterior_of(stages, numbers, n_answers, prior=None):
         seen = list(dict.fromkeys(answer for answer, _, _ in draws))
         k = len(seen) + 1 if n_answers is None else max(n_answers, len(seen))
         n_unseen = k - len(seen)
-        logs = [(answer, weight * x.ln(), weight * ((1 - x) / (k - 1)).ln()) for answer, x, weight in draws]
+        logs = [(answer, weight * log_of(x), weight * log_of((1 - x) / (k - 1))) for answer, x, weight in draws]
         made = {
             candidate: sum((hit if answer == candidate else miss for answer, hit, miss in logs), Decimal(0)).exp()
             for candidate in [*seen, None]

@@ -31,6 +31,7 @@ PAGES = [
     *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")),
 ]
 FOLLOWED = {  # pages that tests of their own follow from block to block
+    "docs/how-to/add-a-format.md": "tests/importers/test_add_a_format.py",
     "docs/how-to/add-a-rule.md": "tests/rules/test_add_a_rule.py",
     "recorded/README.md": "tests/test_recorded_readme.py",
 }
@@ -166,8 +167,10 @@ def test_a_followed_page_has_its_test(page, test):
     text = (ROOT / test).read_text(encoding="utf-8")
     assert Path(page).name in text
     for block in blocks_of((ROOT / page).read_text(encoding="utf-8")):
-        check(block)
-        assert not block.is_run or any(f'"{comment}"' in text for comment in block.comments), block.line
+        if block.is_run:
+            assert any(f'"{comment}"' in text for comment in block.comments), block.line
+        else:
+            check(block)
 
 
 def test_reasons_are_given():
@@ -208,3 +211,13 @@ def test_files_are_written_and_doctests_left_to_pytest(run, tmp_path, monkeypatc
     (block,) = blocks_of(text)
     execute(block, run, {})
     assert Path("a/b.csv").read_text() == "x,y\n"
+
+
+def test_the_guide_to_output_formats_shows_what_is_printed(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    guide = (ROOT / "docs/how-to/output-formats.md").read_text(encoding="utf-8")
+    (tmp_path / "answers.csv").write_text(re.search(r"<!-- answers.csv -->\n```csv\n(.*?)```", guide, re.DOTALL)[1])
+    shown = re.findall(r"```bash\nmssim ([^\n]*)\n```\n\n```(?:csv|text)\n(.*?)```", guide, re.DOTALL)
+    assert [command.split()[-1] for command, _ in shown] == ["csv", "md", "latex"]
+    for command, output in shown:
+        assert run(*command.split()) == (0, output, "")

@@ -83,24 +83,12 @@ def test_links_to_files_and_sections_exist(page):
             assert section in [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles], target
 
 
+def test_the_start_page_names_every_extra():
+    table = text_of("docs/index.md").split("| extra | for |")[1].split("\n\n")[0]
+    named = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(PROJECT["optional-dependencies"])
+
+
 def test_the_table_of_the_guide_to_tuning_is_that_of_the_families():
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text_of("docs/how-to/tune.md"), re.MULTILINE)
     assert dict(rows) == dict(FAMILIES)
-
-
-def test_the_guide_to_output_formats_shows_what_is_printed(run, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    guide = text_of("docs/how-to/output-formats.md")
-    (tmp_path / "answers.csv").write_text(re.search(r"<!-- answers.csv -->\n```csv\n(.*?)```", guide, re.DOTALL)[1])
-    shown = re.findall(r"```bash\nmssim ([^\n]*)\n```\n\n```(?:csv|text)\n(.*?)```", guide, re.DOTALL)
-    assert [command.split()[-1] for command, _ in shown] == ["csv", "md", "latex"]
-    for command, output in shown:
-        assert run(*command.split()) == (0, output, "")
-
-
-def test_the_tree_in_the_readme_is_complete():
-    tree = re.search(r"```text\n(.*?)```", text_of("README.md"), re.DOTALL)[1]
-    named = set(re.findall(r"^  (\w+)/", tree, re.MULTILINE))
-    assert named == {path.parent.name for path in (ROOT / "mssim").glob("*/__init__.py")}
-    folders = set(re.findall(r"^(\w+)/", tree, re.MULTILINE))
-    assert [name for name in sorted(folders) if not (ROOT / name).is_dir()] == []

@@ -27,6 +27,7 @@ _CODE_OR_LINK = re.compile(
     r"|(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^)\s]+)\)",
     re.DOTALL | re.MULTILINE,
 )
+_DOCTEST = re.compile(r"^( *```)python(\n *>>>)", re.MULTILINE)
 
 
 def on_files(files, config):
@@ -43,7 +44,10 @@ def on_page_markdown(markdown, page, files, **_):
     """Write links as links between pages of the site, and add what is generated."""
     source = page.file.src_uri
     page.meta["repository"] = markdown
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]  # which has this page only
     shown = _CODE_OR_LINK.sub(lambda found: _site_link(found, source, files) if found["target"] else found[0], markdown)
+    shown = _DOCTEST.sub(r"\1pycon\2", shown)  # so that prompts and output are coloured as such
     return shown + (commands_page() if source == COMMANDS else "")
 
 
@@ -54,7 +58,9 @@ def _site_link(link, source, files):
     path = os.path.normpath(PurePosixPath(here).parent / name)
     if not name or ":" in name or not (ROOT / path).exists():  # the validation of links reports what does not exist
         return link[0]
-    target = "index.md" if path == "README.md" else path.removeprefix("docs/")
+    if (ROOT / path / "README.md").is_file():
+        path += "/README.md"
+    target = "index.md" if path in ("README.md", "./README.md") else path.removeprefix("docs/")
     if target == path:
         target = f"project/{path}"
         if files.get_file_from_path(target) is None:
@@ -71,6 +77,12 @@ def on_page_content(html, page, **_):
     seen = _counts(MarkdownIt("commonmark").enable("table").render(markdown))
     if (shown := _counts(html)) != seen:
         log.warning("%s: the site shows %s, the repository %s. Indent by four.", page.file.src_uri, shown, seen)
+
+
+def on_post_page(output, page, **_):
+    """Warn if a page loads anything from another machine."""
+    for tag in re.findall(r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//[^>]*>", output):
+        log.warning("%s loads from another machine: %s", page.file.src_uri, tag)
 
 
 class _Counter(HTMLParser):

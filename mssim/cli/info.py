@@ -42,7 +42,10 @@ def info(
         if isinstance(grader, Mapping) and "rule" in grader:
             kept = " --reasoning keep" if grader.get("reasoning") == "keep" else ""
             print(f"graded with: --rule {printable(shlex.quote(str(grader['rule'])))}{kept}")
-        print(f"{printable(repr(loaded))}\nquestion columns: {printable(', '.join(loaded.questions.columns))}")
+        columns = {"question columns": [*loaded.questions.columns], "recorded numbers": [*loaded.numbers]}
+        print(printable(repr(loaded)))
+        for name, names in columns.items():
+            print(f"{name}: {printable(', '.join(names)) or 'none'}")
     print_frame(loaded.describe(), form, title=data_title(loaded.info))
     stated = known_warnings(loaded)
     known = [text for text in loaded.warnings() if text in stated] if stated else []

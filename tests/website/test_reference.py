@@ -35,6 +35,7 @@ def shown(path):
     return [getattr(module, name) for name in module.__all__ if name not in hidden]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PUBLIC)
 def test_every_public_name_is_in_the_reference(package):
     assert len(PATHS) == len(set(PATHS)) > 60
