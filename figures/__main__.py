@@ -57,7 +57,7 @@ def _say_how_near(out: Path) -> None:
     with whole_file(out / "predictions.csv") as part:
         frame.to_csv(part, index=False, float_format="%.6g")
     title = "Difference, ours - published, in percentage points or samples (details in predictions.csv)"
-    print_frame(predictions.summary(frame), as_json=False, title=title)
+    print_frame(predictions.summary(frame), title=title)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ for _function in (
     theory,
     report,
 ):
-    app.command(_function.__name__.rstrip("_"), cls=Command)(_function)
+    _summary = (_function.__doc__ or "").split("\n")[0]  # whole, which Typer would cut off
+    app.command(_function.__name__.rstrip("_"), cls=Command, short_help=_summary)(_function)
 
 
 @cache

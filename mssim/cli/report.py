@@ -119,7 +119,7 @@ def report(
             confidence_level=confidence_level,
             n_replays=n_replays,
             seed=seed,
-            title=title,
+            title=title or str(loaded.info.get("title") or Path(pool).resolve().name),
             command=shlex.join(["mssim", *sys.argv[1:]]),
             progress=progress,
         )

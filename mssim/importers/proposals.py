@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from mssim._validation import shown
 from mssim.importers.reshape import fields_of, value_at
+from mssim.importers.sink import COLUMNS
+from mssim.pools.reading import KEYS
 from mssim.pools.verdicts import said_verdict
 
 __all__ = ["NO_MODEL", "names_of_models", "names_of_truth", "proposed", "told"]
@@ -49,7 +52,9 @@ _USUAL = {  # names that other tools give to the columns of a pool, usual ones f
 _NUMBERS = ("sample_index", "output_tokens", "input_tokens", "cost", "latency")
 _NUMBER = r"[0-9]+([.,][0-9]+)?"
 _VERDICTS = ("result", "results", "verdict", "judge", "success", "resolved", "right")  # if they are true or false
+_WORDS = ("correct", "incorrect", "right", "wrong")  # values that are verdicts whatever the field is called
 _LONG = 80  # characters of a text, as opposed to an answer
+_MOST_MODELS, _BALANCED = 20, 0.9  # models, and share of questions on which each has equally many samples
 _SHORT = 20  # characters of one word that is an answer, as opposed to a text
 
 
@@ -107,20 +112,32 @@ def names_of_truth(first: Mapping[str, Any]) -> str:
     return f"{given},truth=answer" if found["truth"] == "answer" else ""
 
 
-def names_of_models(table: pa.Table) -> str | None:
-    """Return the column of a table that probably names several models, or None.
+def names_of_models(table: pa.Table, known: Collection[str] = ()) -> str | None:
+    """Return the column of a table that probably names several models, or None; that of `known` columns is known.
 
     Examples
     --------
     >>> names_of_models(pa.table({"LLM": ["a", "b"], "Gold": ["7", "7"]}))
     'LLM'
     """
-    called = {_plain(name): name for name in reversed(table.column_names)}
+    unknown = [name for name in table.column_names if name not in known]
+    called = {_plain(name): name for name in reversed(unknown)}
     for name in filter(called.__contains__, _USUAL["model"]):
         column = table[called[name]]
         if not pa.types.is_nested(column.type) and len(column.unique()) > 1:
             return str(called[name])
-    return None
+    return next((name for name in unknown if name not in COLUMNS and _is_balanced(table, name)), None)
+
+
+def _is_balanced(table: pa.Table, name: str) -> bool:
+    """Return whether a column has a few texts, each equally often on nearly every question, as names of models are."""
+    if not pa.types.is_string(table[name].type) or name in KEYS or "question_id" not in table.column_names:
+        return False
+    if not 1 < len(table[name].unique()) <= _MOST_MODELS:
+        return False
+    counts = pd.crosstab(table["question_id"].to_pandas(), table[name].to_pandas())
+    same = (counts.min(axis=1) == counts.max(axis=1)) & (counts.min(axis=1) > 0)
+    return bool(len(counts) > 1 and same.mean() >= _BALANCED)
 
 
 def _found(first: Mapping[str, Any]) -> dict[str, str | None]:
@@ -131,6 +148,8 @@ def _found(first: Mapping[str, Any]) -> dict[str, str | None]:
         found["correct"] = None
     if not found["correct"]:
         found["correct"] = next((last[old] for old in _VERDICTS if old in last and _flag(first, last[old])), None)
+    if not found["correct"] and not found["truth"]:
+        found["correct"] = next((name for name in last.values() if str(_single(first, name)).lower() in _WORDS), None)
     return found | _answers(first, found, last)
 
 

@@ -224,8 +224,8 @@ def _remedy(path: Path, first: Mapping[str, Any]) -> str:
     """Return what files of no format look like, and how to import them."""
     if not first:
         return (
-            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export them as one of "
-            "these, or see the formats with mssim import --list."
+            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged or not UTF-8. Export "
+            "them as one of these, from Excel as CSV UTF-8, or see the formats with mssim import --list."
         )
     if "task_id" in first and not {"completion", "solution"}.isdisjoint(first) and not _JUDGED & first.keys():
         return (
@@ -238,6 +238,7 @@ def _remedy(path: Path, first: Mapping[str, Any]) -> str:
     return (
         f"It has {told(first)}. If each record is a sample, or a question with its samples, name the fields: "
         f"{_command(_REST, path, *options)}."
+        + (" If a field names the model, add model=FIELD to --map instead of --model." if NO_MODEL in options else "")
     )
 
 

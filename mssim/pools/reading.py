@@ -102,9 +102,11 @@ def _sound(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PoolError(
-            f"{path}: cannot be read ({reason}). Check whether the file is damaged or truncated."
-        ) from error
+        utf8 = "UTF8" in reason or "utf-8" in reason
+        remedy = (
+            'Save it as UTF-8, in Excel as "CSV UTF-8"' if utf8 else "Check whether the file is damaged or truncated"
+        )
+        raise PoolError(f"{path}: cannot be read ({reason}). {remedy}.") from error
 
 
 def _parquet(path: Path) -> pa.Table:

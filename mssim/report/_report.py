@@ -154,8 +154,8 @@ def make_report(
     >>> from mssim.report import make_report
     >>> pool = load_pool("recorded/llm-products")
     >>> report = make_report(pool, strategies=["ms:gemma+smol"], budgets=[1, 2, 4], limits=[2, 4], n_replays=200)
-    >>> print(report.answer[0].partition(', which')[0])
-    Within 4 samples per question on average, use ms:gemma+smol with a budget of 4 samples at most
+    >>> print(report.answer[1].partition(', which')[0])
+    The choice among all strategies is ms:gemma+smol with a budget of 4 samples at most
     """
     altair()
     check_installed()

@@ -63,20 +63,60 @@ def _doubts(study: Study) -> list[str]:
 
 
 def answer_of(study: Study, unit: str, limit: int) -> list[str]:
-    """Return three sentences about the choice within a limit, given by its position: what, how sure, and why."""
+    """Return three sentences about a limit, given by its position: what to use, how sure that is, and why."""
     row, quantity = study.frames[unit].iloc[limit], study.quantity(unit)
-    within, strategy = quantity.amount(row["limit"]), study.label(row["strategy"])
-    held = with_interval(row["held_out"], row["low"], row["high"])
-    fitted = "" if row["fitted"] == row["strategy"] else f", fitted as `{short_name(row['fitted'])}`,"
-    what = (
-        f"Within {within} on average, use `{strategy}`{fitted} with a budget of "
-        f"{counted(int(row['budget']), 'sample')} at most, which uses {quantity.number(row['spend'])} on average: "
-        f"strategies chosen in this way answer {held} of held-out questions correctly."
+    within = f"Within {quantity.amount(row['limit'])} on average"
+    if verdict(study, row) in ("better", "the same", "") or _is_single(row):
+        what = f"{within}, use {_choice(study, row, quantity)} of held-out questions correctly."
+        return [what, _how_sure(study, unit, row), _why(study, unit, limit)]
+    advice = (
+        "use the best single model"
+        if verdict(study, row) == "worse"
+        else "no strategy is shown to be better than the best single model"
     )
-    return [what, _how_sure(study, unit, row), _why(study, unit, limit)]
+    what = (
+        f"{within}, {advice}, {_single(study, row)}, which uses {quantity.number(row['control_spend'])} on average and "
+        f"answers {percent(row['control_held_out'])} of held-out questions correctly."
+    )
+    gain, adjusted = _gain(study, unit, row)
+    result = (
+        f"and are worse, by {gain}"
+        if verdict(study, row) == "worse"
+        else f"and the difference of {gain} cannot be told apart from zero"
+    )
+    sure = f"The choice among all strategies is {_choice(study, row, quantity)}, {result} ({adjusted})."
+    return [what, sure, _why(study, unit, limit)]
+
+
+def _single(study: Study, row: pd.Series[Any]) -> str:
+    return f"`{study.label(row['control'])}` with a budget of {counted(int(row['control_budget']), 'sample')}"
+
+
+def _choice(study: Study, row: pd.Series[Any], quantity: Quantity) -> str:
+    """Return the choice, what it uses, and how many held-out questions such choices answer."""
+    fitted = "" if row["fitted"] == row["strategy"] else f", fitted as `{short_name(row['fitted'])}`,"
+    budget = counted(int(row["budget"]), "sample")
+    return (
+        f"`{study.label(row['strategy'])}`{fitted} with a budget of {budget} at most, which uses "
+        f"{quantity.number(row['spend'])} on average: strategies chosen in this way answer "
+        f"{with_interval(row['held_out'], row['low'], row['high'])}"
+    )
+
+
+def _gain(study: Study, unit: str, row: pd.Series[Any]) -> tuple[str, str]:
+    """Return the difference from the best single model, and its p-value."""
+    n_limits = study.tunings[unit].limits.size
+    gain = with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True)
+    return gain, f"{probability(row['p_holm'])}, adjusted for {counted(n_limits, 'limit')}"
+
+
+def _is_single(row: pd.Series[Any]) -> bool:
+    """Return whether the choice on all questions is the best single model."""
+    return bool((row["strategy"], row["budget"]) == (row["control"], row["control_budget"]))
 
 
 def _how_sure(study: Study, unit: str, row: pd.Series[Any]) -> str:
+    """Return how a choice that is recommended compares with the best single model."""
     if pd.isna(row["control"]):
         return "No single model is within this limit, so there is nothing to compare it with."
     if verdict(study, row) == "the same":
@@ -84,19 +124,19 @@ def _how_sure(study: Study, unit: str, row: pd.Series[Any]) -> str:
             "This is the best single model itself: on all questions and without each of "
             f"{row['n_folds']} folds, the choice within this limit is the best single model."
         )
-    n_limits = study.tunings[unit].limits.size
-    gain = with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True)
-    single, reached = study.label(row["control"]), percent(row["control_held_out"])
-    base = f"The best single model within the same limit, `{single}`, reaches {reached}"
-    if (row["strategy"], row["budget"]) == (row["control"], row["control_budget"]):
-        base = f"This is the best single model itself, which reaches {reached}; without some folds, another is chosen"
-    adjusted = f"{probability(row['p_holm'])}, adjusted for {counted(n_limits, 'limit')}"
-    found = {
-        "better": f"the choice is better, by {gain} ({adjusted}).",
-        "worse": f"the choice is worse on held-out questions, by {gain} ({adjusted}).",
-        "cannot be told apart": f"the difference of {gain} cannot be told apart from zero ({adjusted}).",
-    }
-    return f"{base}: {found[verdict(study, row)]}"
+    gain, adjusted = _gain(study, unit, row)
+    reached = percent(row["control_held_out"])
+    if _is_single(row):
+        result = "are worse" if verdict(study, row) == "worse" else "cannot be told apart from it"
+        return (
+            f"This is the best single model itself, which reaches {reached}; without some folds another strategy is "
+            f"chosen, and these choices {result}, with a difference of {gain} ({adjusted})."
+        )
+    spent = study.quantity(unit).number(row["control_spend"])
+    return (
+        f"The best single model within the same limit, {_single(study, row)}, uses {spent} on average and reaches "
+        f"{reached}: the choice is better, by {gain} ({adjusted})."
+    )
 
 
 def verdict(study: Study, row: pd.Series[Any]) -> str:
@@ -112,8 +152,7 @@ def verdict(study: Study, row: pd.Series[Any]) -> str:
 
 def _same(row: pd.Series[Any]) -> bool:
     """Return whether the choice is the single model, on all questions and in all folds."""
-    same = (row["strategy"], row["budget"]) == (row["control"], row["control_budget"])
-    return bool(same and abs(row["gain"]) < 1e-12)
+    return _is_single(row) and abs(row["gain"]) < 1e-12
 
 
 def _why(study: Study, unit: str, limit: int) -> str:
@@ -124,6 +163,8 @@ def _why(study: Study, unit: str, limit: int) -> str:
     mean = points(float((chosen.accuracy - rival.accuracy).mean()))
     who = f"`{study.label(rival.strategy)}` with a budget of {rival.budget}"
     see = "; see where it wins and loses" if _names(chosen, rival) == _names(*study.shown_pair()) else ""
+    if ties == chosen.accuracy.size:
+        return f"Against {who}, the choice is equal on all {ties} questions."
     return (
         f"Against {who}, the choice is more accurate on {wins}, less on {losses} and equal on {ties} of "
         f"{chosen.accuracy.size} questions ({mean} points on these questions){see}."
@@ -161,8 +202,10 @@ def _variance(one: Candidate) -> Any:
 
 def _table(study: Study, quantity: Quantity) -> Table:
     """Return the choices within all limits of a quantity."""
-    difference = "difference (points)"
-    columns = ("limit", "strategy", "budget", "used", "held-out accuracy", difference, "verdict", "best single model")
+    columns = (
+        *("limit", "strategy", "budget", "used", "held-out accuracy", "difference (points)", "verdict"),
+        *("best single model", "it uses"),
+    )
     rows = []
     for _, row in study.frames[quantity.key].iterrows():
         known, result = not pd.isna(row["control"]), verdict(study, row)
@@ -177,7 +220,8 @@ def _table(study: Study, quantity: Quantity) -> Table:
                 gain if result not in ("", "the same") else "",
                 result,
                 f"`{study.label(row['control'])}` {percent(row['control_held_out'])}" if known else "none",
+                quantity.number(row["control_spend"]) if known else "",
             ]
         )
-    caption = f"The most accurate strategy within each limit; limit and used are {quantity.axis}"
-    return Table(caption, columns, rows, frozenset({"limit", "budget", "used"}), quantity.key)
+    caption = f"The choice within each limit; limit, used and uses are {quantity.axis}"
+    return Table(caption, columns, rows, frozenset({"limit", "budget", "used", "it uses"}), quantity.key)

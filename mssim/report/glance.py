@@ -28,6 +28,12 @@ _FORMATS = {
     "output_tokens": "{:,.1f}",
     "samples_median": "{:g}",
 }
+_OPTIONS = (
+    "Options of a strategy follow its models. `agreement=0.6` of ModelSwitch: a model's answer is adopted if 60% of "
+    "its draws give it; the default is all of them. `vote=plurality`: without agreement, all draws count alike; by "
+    "default, each model's draws weigh more the lower the entropy of its answers. `mssim evaluate --rules` lists all "
+    "rules."
+)
 _HEADINGS = {
     "samples": "samples per question",
     "samples_min": "fewest samples",
@@ -115,6 +121,7 @@ def methods_section(study: Study, command: str | None) -> Section:
     parts: list[Part] = [
         Table("How the numbers were made", ("what", "how"), [list(row) for row in rows]),
         _rules(study),
+        Text([_OPTIONS]),
     ]
     if command is not None:
         parts += [Text(["This command makes the page again:", f"`{printable(command)}`"])]

@@ -79,6 +79,10 @@ def test_fields_are_named_with_dots():
             "latency=Secs'",
         ),
         (
+            {"Frage Nr.": "1", "System": "m", "Ergebnis": "7", "Urteil": "incorrect"},
+            "--map question_id=FIELD,correct=Urteil --model NAME",
+        ),
+        (
             {"id": 1, "response": "I think 7", "gold": "7", "run": "first"},
             "--map question_id=id,truth=gold,text=response --model NAME --rule RULE",
         ),

@@ -130,12 +130,12 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:c5ca\nsize 525
         (
             "a.json",
             "[1, 2]",
-            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export",
+            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged or not UTF-8. Export",
         ),
         (
             "a.eval",
             "PK\x03\x04",
-            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export",
+            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged or not UTF-8. Export",
         ),
         ("a.jsonl", "", "a.jsonl is empty."),
         (

@@ -83,7 +83,7 @@ def test_large_whole_numbers_beside_a_missing_answer_stay_apart(tmp_path):
         ("a.jsonl", b'{"question_id": 1}\nnot json\n', "line 2: not valid JSON"),
         ("a.jsonl", b"[1, 2]\n", "line 1: a list, not an object. Write one JSON object per line."),
         ("a.jsonl", b"[" * 100_000, "line 1: not valid JSON"),
-        ("a.jsonl", b"\xff\xfe\x00", "Check whether the file is damaged"),
+        ("a.jsonl", b"\xff\xfe\x00", "Save it as UTF-8, in Excel as"),
         ("a.csv", b"a,b\n1,2,3\n", "Check whether the file is damaged"),
         (
             "a.csv",

@@ -2,88 +2,107 @@
 
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from mssim.report import make_report
-from mssim.report.answer import _how_sure, answer_of, answer_section, noise, paired_counts, verdict
+from mssim.report.answer import answer_of, answer_section, noise, paired_counts, verdict
 from mssim.report.study import Candidate
 from tests.conftest import make_pool
 from tests.report.pools import FAST, small_study
 
 ROW = {
-    "strategy": "ms:x+y",
-    "budget": 8,
+    "strategy": "ms:x+y,vote=plurality",
+    "fitted": "ms:x+y,vote=plurality",
+    "budget": 4,
+    "spend": 3.5,
+    "held_out": 0.54,
+    "low": 0.4,
+    "high": 0.7,
     "control": "sc:x",
-    "control_budget": 8,
+    "control_budget": 2,
     "control_held_out": 0.5,
+    "control_spend": 2.0,
     "gain": 0.04,
     "gain_low": 0.01,
     "gain_high": 0.07,
     "p_holm": 0.01,
     "n_folds": 10,
 }
+CHOICE = (
+    "`ms:x+y,vote=plurality` with a budget of 4 samples at most, which uses 3.5 on average: strategies chosen in this "
+    "way answer 54.0% [40.0, 70.0]"
+)
+SINGLE = (
+    "the best single model, `sc:x` with a budget of 2 samples, which uses 2 on average and answers 50.0% of held-out"
+)
 
 
 def said(**changes):
-    """The sentence about a choice with these numbers, of three limits."""
-    tunings = {"tokens": SimpleNamespace(limits=np.arange(3))}
-    study = SimpleNamespace(confidence_level=0.95, tunings=tunings, label=lambda name: name)
-    row = pd.Series(ROW | changes, dtype=object)
-    return verdict(study, row), _how_sure(study, "tokens", row)
+    """The verdict and the first two sentences about a choice with these numbers, of two limits."""
+    study = replace(small_study())
+    frame = study.frames["samples_used"].astype(object)
+    for name, value in (ROW | changes).items():
+        frame.loc[1, name] = value
+    study.__dict__["frames"] = {"samples_used": frame}
+    return verdict(study, frame.loc[1]), *answer_of(study, "samples_used", 1)[:2]
 
 
 def test_a_significant_gain_is_better():
     assert said() == (
         "better",
-        "The best single model within the same limit, `sc:x`, reaches 50.0%: the choice is better, by +4.0 points "
-        "[+1.0, +7.0] (p = 0.01, adjusted for 3 limits).",
+        f"Within 4 samples per question on average, use {CHOICE} of held-out questions correctly.",
+        "The best single model within the same limit, `sc:x` with a budget of 2 samples, uses 2 on average and reaches "
+        "50.0%: the choice is better, by +4.0 points [+1.0, +7.0] (p = 0.01, adjusted for 2 limits).",
     )
 
 
-def test_a_significant_loss_is_worse():
-    result, sentence = said(gain=-0.04, gain_low=-0.07, gain_high=-0.01)
+def test_a_significant_loss_is_worse_and_the_single_model_recommended():
+    result, what, sure = said(gain=-0.04, gain_low=-0.07, gain_high=-0.01)
     assert result == "worse"
-    assert "worse on held-out questions, by -4.0 points [-7.0, -1.0]" in sentence
+    assert what.startswith(f"Within 4 samples per question on average, use {SINGLE}")
+    assert sure.startswith(
+        f"The choice among all strategies is {CHOICE}, and are worse, by -4.0 points [-7.0, -1.0] (p"
+    )
 
 
 @pytest.mark.parametrize("gain", [0.04, 0.0, -0.04])
-def test_anything_else_cannot_be_told_apart(gain):
-    result, sentence = said(gain=gain, p_holm=0.051)
+def test_what_cannot_be_told_apart_is_not_recommended(gain):
+    result, what, sure = said(gain=gain, p_holm=0.051)
     assert result == "cannot be told apart"
-    assert "cannot be told apart from zero (p = 0.051, adjusted for 3 limits)" in sentence
+    assert what.startswith(f"Within 4 samples per question on average, no strategy is shown to be better than {SINGLE}")
+    assert f"{CHOICE}, and the difference of " in sure
+    assert "cannot be told apart from zero (p = 0.051, adjusted for 2 limits)" in sure
 
 
 def test_the_same_strategy_is_the_same_and_not_a_tie():
-    same = {"strategy": "sc:x", "gain": 0.0, "p_holm": 1.0}
+    same = {"strategy": "sc:x", "fitted": "sc:x", "budget": 2, "gain": 0.0, "p_holm": 1.0}
     assert said(**same)[0] == "the same"
-    assert said(**same)[1] == (  # which can be another one without some folds
-        "This is the best single model itself: on all questions and without each of 10 folds, the choice within this "
-        "limit is the best single model."
-    )
-    result, sentence = said(**same | {"gain": -0.01})  # in some folds another strategy was chosen
+    assert said(**same)[2].startswith("This is the best single model itself: on all questions and without each of 10")
+    result, what, sure = said(**same | {"gain": -0.01})  # in some folds another strategy was chosen
     assert result == "cannot be told apart"
-    assert "which reaches 50.0%; without some folds, another is chosen: the difference of -1.0 points" in sentence
+    assert "use `sc:x` with a budget of 2 samples" in what
+    assert "which reaches 50.0%; without some folds another strategy is chosen" in sure
+    assert "these choices cannot be told apart from it, with a difference of -1.0 points" in sure
 
 
 def test_without_a_single_model_there_is_nothing_to_compare_with():
-    assert said(control=None) == ("", "No single model is within this limit, so there is nothing to compare it with.")
+    result, what, sure = said(control=None, control_budget=float("nan"))
+    assert (result, CHOICE in what) == ("", True)
+    assert sure == "No single model is within this limit, so there is nothing to compare it with."
 
 
 def test_answers_have_the_numbers_of_tune():
     study = small_study()
     for unit, frame in study.frames.items():
         for i, row in frame.iterrows():
-            what, _, why = answer_of(study, unit, i)
-            assert f"`{row['strategy']}`" in what
-            held = [f"{100 * row[name]:.1f}" for name in ("held_out", "low", "high")]
-            assert "{}% [{}, {}]".format(*held) in what
-            wins, losses, ties, n = map(
-                int, re.search(r"on (\d+), less on (\d+) and equal on (\d+) of (\d+)", why).groups()
-            )
+            *told, why = answer_of(study, unit, i)
+            held = "{:.1f}% [{:.1f}, {:.1f}]".format(*(100 * row[["held_out", "low", "high"]]))
+            assert f"`{row['strategy']}`" in " ".join(told)
+            assert f"answer {held}" in " ".join(told)
+            counts = re.search(r"on (\d+), less on (\d+) and equal on (\d+) of (\d+)", why)
+            wins, losses, ties, n = map(int, counts.groups())
             assert wins + losses + ties == n == 16
 
 

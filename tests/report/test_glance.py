@@ -57,7 +57,7 @@ def test_methods_say_how_to_repeat_the_page(command):
     assert cells["seed"] == "0"
     assert f"mssim {__version__}" in cells["versions"]
     assert cells["intervals"] == "95%, over questions"
-    assert texts(section)[1:] == ([] if command is None else ["`mssim report POOL`"])
+    assert texts(section)[2:] == ([] if command is None else ["`mssim report POOL`"])
 
 
 def test_every_strategy_that_is_named_has_its_rule():

@@ -230,10 +230,10 @@ def _prepared(
         )
     named = named if model is None and "model" not in every else None
     if model is not None or named is not None:
-        if model is not None and (unread := names_of_models(table)) is not None:
+        if model is not None and (unread := names_of_models(table, names)) is not None:
             sink.note(
-                f"{source.name}: column {unread!r} has several values and probably names the models, but all samples "
-                f"are those of {model!r}. Use names={{'model': {unread!r}}} instead of model=."
+                f"{source.name}: column {unread!r} has several values and may name the models, but all samples are "
+                f"those of {model!r}. If it does, use names={{'model': {unread!r}}} instead of model=."
             )
         table = table.append_column("model", pa.repeat(named if model is None else model, table.num_rows))
         every["model"] = None

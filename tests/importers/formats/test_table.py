@@ -236,16 +236,17 @@ def test_records_that_only_their_numbers_tell_apart(tmp_path):
     assert (pool.question_ids, pool.lengths.tolist()) == (["1", "2", "3"], [[1, 1, 1]])
 
 
-def test_one_name_for_a_column_of_models_is_doubted(tmp_path):
-    frame = long_frame(ANSWERS).drop(columns="sample_index").rename(columns={"model": "LLM"})
+@pytest.mark.parametrize("called", ["LLM", "System"])
+def test_one_name_for_a_column_of_models_is_doubted(tmp_path, called):
+    frame = long_frame(ANSWERS).drop(columns="sample_index").rename(columns={"model": called})
     path = write(frame, tmp_path / "a.csv")
     with pytest.warns(PoolWarning) as caught:
         from_table(path, model="both")
-    said = "a.csv: column 'LLM' has several values and probably names the models, but all samples are those of 'both'"
+    said = f"a.csv: column {called!r} has several values and may name the models, but all samples are those of 'both'"
     assert sum(said in str(warning.message) for warning in caught) == 1
     with pytest.warns(PoolWarning) as caught:  # of missing answers
-        assert from_table(path, names={"model": "LLM"}).models == ("x", "y")
-    assert not [warning for warning in caught if "LLM" in str(warning.message)]
+        assert from_table(path, names={"model": called}).models == ("x", "y")
+    assert not [warning for warning in caught if called in str(warning.message)]
 
 
 def test_a_model_that_the_table_names_already(tmp_path):
