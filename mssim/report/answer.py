@@ -202,10 +202,8 @@ def _variance(one: Candidate) -> Any:
 
 def _table(study: Study, quantity: Quantity) -> Table:
     """Return the choices within all limits of a quantity."""
-    columns = (
-        *("limit", "strategy", "budget", "used", "held-out accuracy", "difference (points)", "verdict"),
-        *("best single model", "it uses"),
-    )
+    gained = "difference (points)"
+    columns = ("limit", "strategy", "budget", "used", "held-out accuracy", gained, "verdict", "single model", "used")
     rows = []
     for _, row in study.frames[quantity.key].iterrows():
         known, result = not pd.isna(row["control"]), verdict(study, row)
@@ -223,5 +221,5 @@ def _table(study: Study, quantity: Quantity) -> Table:
                 quantity.number(row["control_spend"]) if known else "",
             ]
         )
-    caption = f"The choice within each limit; limit, used and uses are {quantity.axis}"
-    return Table(caption, columns, rows, frozenset({"limit", "budget", "used", "it uses"}), quantity.key)
+    caption = f"The choice within each limit, and the best single model; limit and used are {quantity.axis}"
+    return Table(caption, columns, rows, frozenset({"limit", "budget", "used"}), quantity.key)
