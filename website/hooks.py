@@ -52,7 +52,7 @@ def on_page_markdown(markdown, page, files, **_):
 
 
 def _site_link(link, source, files):
-    """A link of the repository as one of the site; a file that is no page is named instead."""
+    """Write a link of the repository as a link of the site, or name its file if the site has no page of it."""
     name, mark, section = link["target"].partition("#")
     here = source.removeprefix("project/") if source.startswith("project/") else f"docs/{source}"
     path = os.path.normpath(PurePosixPath(here).parent / name)

@@ -30,7 +30,7 @@ def stops_section(study: Study) -> Section:
     most = min(_DRAWS, int(study.pool.lengths.min()))
     if most > 1:
         parts += _calibration(study, most)
-    return Section("stops", "Stop quality", parts or [Text(["Every model has one sample per question."])])
+    return Section("stops", "Stop quality", parts)
 
 
 def _ends(study: Study) -> list[Part]:

@@ -100,7 +100,7 @@ class Study:
 
     def label(self, name: str) -> str:
         """Return the name of a model or a strategy as one short line, different from all others."""
-        return self._names[name]
+        return self._names.get(name) or short_name(name)  # what was fitted need not be a candidate
 
     @property
     def labels(self) -> NDArray[Any] | None:

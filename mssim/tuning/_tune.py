@@ -243,6 +243,8 @@ def tune_each(
     wanted = {spend: None if given is None else read_limits(given) for spend, given in limits.items()}
     seed = whole_number("seed", seed, 0, 2**64 - 1)
     n_folds, n_runs = check_numbers(n_folds, n_runs)
+    if n_runs is not None and len(wanted) > 1:
+        raise MssimError("n_runs: runs are drawn once, for one quantity. Tune each quantity on its own.")
     check_executor(executor, progress)
     groups = read_groups(shares_draws)
     named, left_out, given = _candidates(pool, strategies, families, groups, clusters)

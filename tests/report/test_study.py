@@ -80,6 +80,7 @@ def test_names_that_are_cut_off_stay_different():
     labels = [study.label(name) for name in study.pool.models]
     assert len(set(labels)) == 2
     assert max(map(len, labels)) < 80
+    assert study.label("ms:fitted+strategy") == "ms:fitted+strategy"  # which is no candidate
 
 
 def test_errors_name_no_option_that_a_report_lacks():

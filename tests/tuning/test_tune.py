@@ -25,6 +25,7 @@ from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
 from mssim.results.multiplicity import holm
 from mssim.results.quantities import SPENDS
+from mssim.tuning._tune import tune_each
 from mssim.tuning.grid import grid
 from tests.conftest import Backwards, make_pool
 from tests.engine.test_evaluate import random_pool
@@ -498,3 +499,13 @@ def test_limits_of_tokens_that_have_no_effect_are_named_once():
     with pytest.warns(PoolWarning, match="max_tokens=9: no effect on model 'r1'") as warned:
         tune(rounds_pool(), strategies, [1], n_folds=3)
     assert len(warned) == 1
+
+
+def test_limits_of_several_quantities_share_one_evaluation_but_not_runs():
+    pool = random_pool(cost=0.5)
+    both = tune_each(pool, ["sc:x", "sc:y"], [1, 4], limits={"samples_used": [1, 4], "cost": [0.5, 2]})
+    for spend, limits in (("samples_used", [1, 4]), ("cost", [0.5, 2])):
+        alone = tune(pool, ["sc:x", "sc:y"], [1, 4], spend=spend, limits=limits)
+        pd.testing.assert_frame_equal(both[spend].to_frame(), alone.to_frame())
+    with pytest.raises(MssimError, match="n_runs: runs are drawn once"):
+        tune_each(pool, ["sc:x"], [1], limits={"samples_used": 1, "cost": 1}, n_runs=2)
