@@ -19,7 +19,8 @@ from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
 from mssim.engine.limited import limit_warnings
-from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.read_by_workers import run_work
+from mssim.engine.scheduler import Progress
 from mssim.engine.work import Totals, Work
 from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
@@ -280,7 +281,7 @@ def _run(
     every = range(len(work.blocks))
     first = progress and (lambda done, total: progress(done, total + after))
     if checkpoint is None:
-        run_blocks(every, work.task, lambda i, o: totals.add(work.blocks[i], o), executor, progress=first)
+        run_work(work, every, lambda i, o: totals.add(work.blocks[i], o), executor, progress=first)
     else:
         from mssim.engine.resume import run_into  # imports SQLite only if required
 

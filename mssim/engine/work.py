@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import nothing_known
-from mssim.engine.exact_tasks import ExactTask, UntilTask, exact_blocks, exact_task
+from mssim.engine.exact_tasks import exact_blocks
 from mssim.engine.job import Job
-from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, replay_blocks
+from mssim.engine.monte_carlo import replay_blocks
+from mssim.engine.recipe import Asked, Recipe
+from mssim.engine.scheduler import Task
 from mssim.pools.pool import Pool
 from mssim.results.spread import Histogram
 from mssim.rules.plan import QUANTITIES, Plan
@@ -34,13 +36,19 @@ class Work:
     ----------
     blocks : list of Block
         Blocks in a fixed random order, so that progress and shards represent both fast exact and slow replayed blocks.
+    known : list of str
+        Quantities that are known for some samples.
+    amounts : Amounts or None
+        What samples spend, if any quantity is known.
+    recipe : Recipe
+        Settings of the tasks.
     """
 
     def __init__(self, job: Job, pool: Pool) -> None:
         self.job, self.pool = job, pool
         amounts = job.amounts(pool)
-        self._known = [name for name in QUANTITIES if amounts.is_recorded(name, job.models)]
-        self._amounts = amounts if self._known else None
+        self.known = [name for name in QUANTITIES if amounts.is_recorded(name, job.models)]
+        self.amounts = amounts if self.known else None
         self._counted = [self._counts(plan, closed) for plan, closed in zip(job.plans, job.closed, strict=True)]
         self.blocks: list[Block] = []
         few = _few(job.n_replays, len(pool.questions))
@@ -51,23 +59,16 @@ class Work:
             for n in np.unique(replays[replays > 0]).tolist():
                 self.blocks += replay_blocks(i, plan, np.nonzero(replays == n)[0], pool, n)
         random.Random(0).shuffle(self.blocks)
-        self._replays = ReplayTasks(
-            pool,
-            job.seed,
-            replacement=job.replacement,
-            amounts=self._amounts,
-            models=job.models,
-            parallel=job.parallel,
-            bins=job.quantiles,
-        )
+        self.recipe = Recipe(job.seed, job.replacement, tuple(job.models), job.parallel, job.quantiles)
+        self._maker = self.recipe.maker(pool, self.amounts)
 
     @property
     def units(self) -> tuple[float, ...]:
         """Units of the histograms of all quantities; NaN for unknown ones."""
-        amounts, models = self._amounts, self.job.models
+        amounts, models = self.amounts, self.job.models
         if amounts is None:
             return (math.nan,) * len(QUANTITIES)
-        return tuple(amounts.unit(name, models) if name in self._known else math.nan for name in QUANTITIES)
+        return tuple(amounts.unit(name, models) if name in self.known else math.nan for name in QUANTITIES)
 
     @property
     def adds_up(self) -> bool:
@@ -77,36 +78,30 @@ class Work:
     def _counts(self, plan: Plan, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the budgets at which replays add up what they spend, because no closed form has it."""
         job = self.job
-        if not self._known:
+        if not self.known:
             return np.zeros_like(closed)
         if self._counts_all(plan):
             return np.ones_like(closed)
         if not isinstance(plan.stop, WindowStop):
             return np.zeros_like(closed)
         one_by_one = job.parallel == 1 or plan.stop.window == 1
-        return ~closed | ("latency" in self._known and not one_by_one and not job.replacement)
+        return ~closed | ("latency" in self.known and not one_by_one and not job.replacement)
 
     def _counts_all(self, plan: Plan) -> bool:
         """Return whether all replays of a plan add up what they spend, which is more than a latency."""
         job = self.job
         wanted = job.quantiles or job.method == "monte_carlo" or nothing_known(plan) is not None
-        return bool(self._known) and wanted
+        return bool(self.known) and wanted
 
-    def task(self, number: int) -> ExactTask | UntilTask | ReplayTask:
-        """Create the task of a block, with all data that a worker needs."""
+    def asked(self, number: int) -> Asked:
+        """Return a block with what of its plan it computes."""
         block, job = self.blocks[number], self.job
-        plan = job.plans[block.plan]
-        if block.exact:
-            return exact_task(
-                self.pool,
-                plan,
-                block,
-                job.closed[block.plan],
-                replacement=job.replacement,
-                amounts=self._amounts,
-                parallel=job.parallel,
-            )
-        return self._replays.task(plan, block, count=bool(self._counted[block.plan][list(block.budgets)].any()))
+        counts = bool(self._counted[block.plan][list(block.budgets)].any())
+        return Asked(block, job.plans[block.plan], job.closed[block.plan], counts)
+
+    def task(self, number: int) -> Task:
+        """Create the task of a block, with all data that a worker needs."""
+        return self._maker.task(self.asked(number))
 
     @property
     def fingerprint(self) -> str:

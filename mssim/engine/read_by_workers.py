@@ -1,0 +1,272 @@
+"""Blocks whose workers read their part of the pool from its files, instead of receiving arrays.
+
+A task then has the names of files and questions, plans and settings; see `mssim.engine.read_task`. Rules that need all
+questions are sent. So are all blocks if a worker cannot open the files, or if sending is faster.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mssim.engine.areas import UNUSED, Area, areas_of, moved, questions_of, rows_read
+from mssim.engine.read_task import ReadTask, SkippedTask, Unreadable
+from mssim.engine.recipe import Asked, WholeAmounts
+from mssim.engine.scheduler import Progress, Task, check_executor, run_blocks
+from mssim.engine.work import Work
+from mssim.pools.part import PartOfFiles, PartShape, cut_out, digest_of
+from mssim.pools.pool import Pool
+from mssim.pools.source_files import SourceFiles, source_of
+from mssim.rules.plan import QUANTITIES, Plan
+
+__all__ = ["Reading", "n_processes", "run_work"]
+
+Take = Callable[[int, Any], None]
+
+# Columns that `Amounts` reads, apart from prices.
+_OF_AMOUNTS = (
+    *("cost", "latency", "input_tokens", "output_tokens"),
+    *("request_input_tokens", "request_output_tokens", "request_samples"),
+)
+_TOKENS = "output_tokens"  # which limits of tokens read
+_LEAST_BYTES = 2**24  # less is sent in no time
+_DRAWS_PER_ROW = 300  # reading a row takes about as long as 30 draws, and all rows at most a tenth of the time
+_BUNDLES, _MOST_BLOCKS = 512, 64  # enough for many workers; the blocks of a bundle are computed by one
+
+
+def run_work(
+    work: Work,
+    numbers: Sequence[int],
+    take: Take,
+    executor: Executor | None = None,
+    *,
+    progress: Progress | None = None,
+    done: int = 0,
+    pause: Callable[[], None] = lambda: None,
+) -> None:
+    """Run blocks of work as `run_blocks` does, and let workers of other processes read the pool if that pays."""
+    check_executor(executor, progress)
+    near = executor is None or isinstance(executor, ThreadPoolExecutor)  # its workers have the pool in memory
+    reading = None if executor is None or near else Reading.of(work, numbers, n_processes(executor))
+    if reading is None:
+        run_blocks(numbers, work.task, take, executor, progress=progress, done=done, pause=pause)
+        return
+    if progress and done:
+        progress(done, done + len(numbers))
+    outcomes = _Outcomes(reading, take, numbers, progress, done)
+    bundles = range(len(reading.bundles))
+    run_blocks(bundles, reading.task, outcomes.take, executor, progress=outcomes.tell, pause=pause)
+    if outcomes.left:  # workers cannot read the files
+        rest = [number for number in numbers if number in outcomes.left]
+        run_blocks(rest, work.task, outcomes.take_one, executor, progress=outcomes.tell, pause=pause)
+
+
+class _Outcomes:
+    """Outcomes of bundles, passed on block by block and once each.
+
+    Attributes
+    ----------
+    left : set of int
+        Numbers of the blocks whose outcomes have not been passed on.
+    """
+
+    def __init__(
+        self, reading: Reading, take: Take, numbers: Sequence[int], progress: Progress | None, done: int
+    ) -> None:
+        self._reading, self._take, self._progress, self._done = reading, take, progress, done
+        self.left = set(numbers)
+        self._total = done + len(numbers)
+
+    def take(self, number: int, outcome: Any) -> None:
+        """Pass on the outcomes of a bundle."""
+        bundle = self._reading.bundles[number]
+        if isinstance(outcome, Unreadable):
+            self._reading.stop()
+            return
+        outcomes = [outcome] if bundle.area is None else outcome
+        for one, found in zip(bundle.numbers, outcomes, strict=True):
+            self.take_one(one, found)
+
+    def take_one(self, number: int, outcome: Any) -> None:
+        """Pass on the outcome of a block."""
+        if number in self.left:
+            self._take(number, outcome)
+            self.left.remove(number)
+
+    def tell(self, *_: int) -> None:
+        """Report the progress of every block, of which several finish at once."""
+        while self._done < self._total - len(self.left):
+            self._done += 1
+            if self._progress:
+                self._progress(self._done, self._total)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Blocks that one task computes; without an area it is one block, which is sent."""
+
+    numbers: tuple[int, ...]
+    area: int | None
+
+
+class Reading:
+    """Bundles of blocks, and their tasks.
+
+    Attributes
+    ----------
+    bundles : list of Bundle
+        Bundles that are read, by areas, and blocks that are sent, because their rules need all questions.
+    """
+
+    def __init__(self, work: Work, source: SourceFiles, areas: Sequence[Area], sent: Sequence[int]) -> None:
+        self._work, self._source, self._areas = work, source, areas
+        self.bundles = [*_bundles(areas), *(Bundle((number,), None) for number in sent)]
+        self._can_read = True
+        plans, known = [work.job.plans[i] for i in _plans(work, areas)], work.amounts is not None
+        self._columns = _Columns(work.pool, plans, known)
+        self._parts: dict[int, PartOfFiles] = {}
+        self._whole = _whole_amounts(work)
+
+    @classmethod
+    def of(cls, work: Work, numbers: Sequence[int], n_workers: int) -> Reading | None:
+        """Return how workers read the pool, or None if they cannot, or if it takes longer than to send arrays."""
+        source = source_of(work.pool)
+        if source is None or work.job.quantiles:  # whether there is a histogram depends on all questions
+            return None
+        asked = {number: work.asked(number) for number in numbers}
+        read = [number for number in numbers if _is_read(asked[number], work)]
+        if sum(_bytes_sent(work, asked[number]) for number in read) < _LEAST_BYTES:
+            return None
+        areas = areas_of(work.blocks, read, source, work.pool.lengths)
+        if areas is None or _rows(areas, source, work, n_workers) * _DRAWS_PER_ROW > sum(map(_draws, asked.values())):
+            return None
+        others = set(read)
+        reading = cls(work, source, areas, [number for number in numbers if number not in others])
+        return reading if reading._columns.are_numbers else None
+
+    def task(self, number: int) -> Task:
+        """Return the task of a bundle."""
+        bundle = self.bundles[number]
+        if bundle.area is None:
+            return self._work.task(bundle.numbers[0])
+        if not self._can_read:
+            return SkippedTask()
+        part, asked = self._part(bundle.area), [self._work.asked(n) for n in bundle.numbers]
+        questions = self._areas[bundle.area].questions
+        return ReadTask(
+            part,
+            self._work.recipe,
+            self._whole,
+            tuple(one._replace(block=moved(one.block, questions)) for one in asked),
+        )
+
+    def stop(self) -> None:
+        """Let no worker read any longer, because one cannot."""
+        self._can_read = False
+
+    def _part(self, place: int) -> PartOfFiles:
+        if place not in self._parts:
+            pool, columns, questions = self._work.pool, self._columns, self._areas[place].questions
+            info = {"models": {m: {"model_id": served} for m, served in _served(pool).items()}}
+            models = tuple(dict.fromkeys(pool.models[pool.model_index(m)] for m in self._work.job.models))
+            shape = PartShape(models, tuple(columns.per_sample), pool.codes.shape[2], info)
+            part = cut_out(pool, shape, questions, columns.per_sample, columns.described)
+            self._parts[place] = PartOfFiles(
+                shape,
+                self._source.by_file(self._source.holding(questions)),
+                tuple(part.question_ids),
+                {name: values[questions] for name, values in columns.described.items()},
+                digest_of(part),
+            )
+        return self._parts[place]
+
+
+class _Columns:
+    """Recorded numbers that the tasks of some plans need."""
+
+    def __init__(self, pool: Pool, plans: Sequence[Plan], known: bool) -> None:
+        named = {column for plan in plans for column in plan.columns}
+        named |= {*_OF_AMOUNTS} if known else set()
+        named |= {_TOKENS} if any(plan.max_tokens for plan in plans) else set()
+        kinds = {field.name: field.type for field in pool.extra.schema}
+        found = sorted(named & ({*pool.numbers} | {*kinds}))
+        others = [kinds[name] for name in found if name not in pool.numbers]
+        self.are_numbers = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in others)
+        self.per_sample = {name: pool.number(name) for name in found} if self.are_numbers else {}
+        described = [name for name in pool.questions.columns if name in named and name not in found]
+        self.described = {
+            name: pd.to_numeric(pool.questions[name]).to_numpy(dtype=float, na_value=np.nan) for name in described
+        }
+
+
+def n_processes(executor: Executor) -> int:
+    """Return the number of processes of an executor, or a large number if it does not tell."""
+    client = getattr(executor, "_client", None)  # of Dask
+    number = getattr(executor, "_max_workers", None) if client is None else len(client.nthreads())
+    return number or _BUNDLES
+
+
+def _bundles(areas: Sequence[Area]) -> Iterator[Bundle]:
+    size = min(_MOST_BLOCKS, max(1, sum(len(area.numbers) for area in areas) // _BUNDLES))
+    for place, area in enumerate(areas):
+        for i in range(0, len(area.numbers), size):
+            yield Bundle(area.numbers[i : i + size], place)
+
+
+def _rows(areas: Sequence[Area], source: SourceFiles, work: Work, n_workers: int) -> float:
+    """Return how many rows workers read if each bundle of an area has another worker, as long as there are any."""
+    rows, total = work.pool.lengths.sum(axis=0, dtype=np.int64), 0.0
+    n_bundles = Counter(bundle.area for bundle in _bundles(areas))
+    for place, area in enumerate(areas):
+        used = rows[area.questions].sum()
+        total += min(n_bundles[place], n_workers) * (used + (rows_read(source, [area]) - used) * UNUSED)
+    return total
+
+
+def _draws(asked: Asked) -> int:
+    """Return the largest number of draws of a block; those of closed forms do not count."""
+    per_question = int(asked.plan.sizes[:, list(asked.block.budgets)].max(axis=1).sum())
+    return per_question * asked.block.n_replays * questions_of(asked.block).size
+
+
+def _plans(work: Work, areas: Sequence[Area]) -> list[int]:
+    return sorted({work.blocks[number].plan for area in areas for number in area.numbers})
+
+
+def _is_read(asked: Asked, work: Work) -> bool:
+    """Return whether the task of a block depends on its questions alone, and is large."""
+    plan = asked.plan
+    if plan.is_joint or plan.online is not None or (plan.stop is not None and plan.stop.learns):
+        return False
+    return not asked.block.exact or work.amounts is not None
+
+
+def _bytes_sent(work: Work, asked: Asked) -> int:
+    """Return about how many bytes the arrays of a block have that come from the pool."""
+    samples = len(asked.plan.models) * questions_of(asked.block).size * work.pool.codes.shape[2]
+    of_amounts = 8 * len(QUANTITIES) if asked.block.exact else 4 * len(work.known) * asked.counts
+    return int(samples * (2 + of_amounts + 8 * len(asked.plan.columns)))
+
+
+def _whole_amounts(work: Work) -> WholeAmounts | None:
+    amounts, job = work.amounts, work.job
+    if amounts is None:
+        return None
+    units = {name: amounts.unit(name, job.models) for name in work.known}
+    parts = any(plan.online is not None for plan in job.plans)
+    return WholeAmounts(job.prices, job.tokens, parts, amounts.any_inputs, units)
+
+
+def _served(pool: Pool) -> dict[str, str]:
+    """Return the names of models on their servers, by which price tables may list them."""
+    models = pool.info.get("models")
+    described = models if isinstance(models, dict) else {}
+    names = {name: one.get("model_id") for name, one in described.items() if isinstance(one, dict)}
+    return {name: served for name, served in names.items() if isinstance(served, str)}
