@@ -29,7 +29,7 @@ class Area(NamedTuple):
 
 
 def areas_of(
-    blocks: Sequence[Block], numbers: Sequence[int], source: SourceFiles, lengths: NDArray[np.int32]
+    blocks: Sequence[Block], numbers: Sequence[int], source: SourceFiles, lengths: NDArray[np.int32], width: int = 0
 ) -> list[Area] | None:
     """Divide blocks into areas of about a million rows, or more if fewer would mean to read row groups too often.
 
@@ -43,6 +43,8 @@ def areas_of(
         Files of the pool.
     lengths : ndarray of int32, shape (n_models, n_questions)
         Recorded samples.
+    width : int, default 0
+        Length of the sample axis of the arrays, whose entries count as rows, recorded or not.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def areas_of(
     """
     rows, size = lengths.sum(axis=0, dtype=np.int64), _ROWS
     while True:
-        areas = _divided(blocks, numbers, rows, size)
+        areas = _divided(blocks, numbers, np.maximum(rows, len(lengths) * width), size)
         if rows_read(source, areas) <= _MOST_READ * sum(int(rows[area.questions].sum()) for area in areas):
             return areas
         size *= 2

@@ -144,7 +144,7 @@ class Reading:
         read = [number for number in numbers if _is_read(asked[number], work)]
         if sum(_bytes_sent(work, asked[number]) for number in read) < _LEAST_BYTES:
             return None
-        areas = areas_of(work.blocks, read, source, work.pool.lengths)
+        areas = areas_of(work.blocks, read, source, work.pool.lengths, work.pool.codes.shape[2])
         if areas is None or _rows(areas, source, work, n_workers) * _DRAWS_PER_ROW > sum(map(_draws, asked.values())):
             return None
         others = set(read)
