@@ -16,7 +16,7 @@ __all__ = ["UNUSED", "Area", "areas_of", "moved", "questions_of", "rows_read"]
 Ints = NDArray[np.int64]
 
 _ROWS = 2**20  # of an area, which take about a quarter of a second to read
-_MOST_ROWS = 2**23  # about 0.5 GB while they are read
+_MOST_ROWS = 2**22  # about 0.6 GB while they are read
 _MOST_READ = 8  # rows read for one row used
 UNUSED = 1 / 8  # time to read a row of another question, relative to one that is used
 
