@@ -36,6 +36,7 @@ NAMES = (
     "record",
     "imports",
     "large_pool",
+    "scale",
 )
 
 

@@ -26,7 +26,7 @@ from mssim.pools.pool import Pool
 from mssim.pools.source_files import SourceFiles, source_of
 from mssim.rules.plan import QUANTITIES, Plan
 
-__all__ = ["Reading", "n_processes", "run_work"]
+__all__ = ["Reading", "n_workers", "run_work"]
 
 Take = Callable[[int, Any], None]
 
@@ -38,7 +38,8 @@ _OF_AMOUNTS = (
 _TOKENS = "output_tokens"  # which limits of tokens read
 _LEAST_BYTES = 2**24  # less is sent in no time
 _DRAWS_PER_ROW = 300  # reading a row takes about as long as 30 draws, and all rows at most a tenth of the time
-_BUNDLES, _MOST_BLOCKS = 512, 64  # enough for many workers; the blocks of a bundle are computed by one
+_BUNDLES, _MOST_BLOCKS = 8, 64  # for every worker, at least; and blocks of a bundle, at most
+_MANY = 64  # workers of an executor that does not tell their number
 
 
 def run_work(
@@ -54,7 +55,7 @@ def run_work(
     """Run blocks of work as `run_blocks` does, and let workers of other processes read the pool if that pays."""
     check_executor(executor, progress)
     near = executor is None or isinstance(executor, ThreadPoolExecutor)  # its workers have the pool in memory
-    reading = None if executor is None or near else Reading.of(work, numbers, n_processes(executor))
+    reading = None if executor is None or near else Reading.of(work, numbers, n_workers(executor))
     if reading is None:
         run_blocks(numbers, work.task, take, executor, progress=progress, done=done, pause=pause)
         return
@@ -125,9 +126,11 @@ class Reading:
         Bundles that are read, by areas, and blocks that are sent, because their rules need all questions.
     """
 
-    def __init__(self, work: Work, source: SourceFiles, areas: Sequence[Area], sent: Sequence[int]) -> None:
+    def __init__(
+        self, work: Work, source: SourceFiles, areas: Sequence[Area], sent: Sequence[int], workers: int
+    ) -> None:
         self._work, self._source, self._areas = work, source, areas
-        self.bundles = [*_bundles(areas), *(Bundle((number,), None) for number in sent)]
+        self.bundles = [*_bundles(areas, workers), *(Bundle((number,), None) for number in sent)]
         self._can_read = True
         plans, known = [work.job.plans[i] for i in _plans(work, areas)], work.amounts is not None
         self._columns = _Columns(work.pool, plans, known)
@@ -135,7 +138,7 @@ class Reading:
         self._whole = _whole_amounts(work)
 
     @classmethod
-    def of(cls, work: Work, numbers: Sequence[int], n_workers: int) -> Reading | None:
+    def of(cls, work: Work, numbers: Sequence[int], workers: int) -> Reading | None:
         """Return how workers read the pool, or None if they cannot, or if it takes longer than to send arrays."""
         source = source_of(work.pool)
         if source is None or work.job.quantiles:  # whether there is a histogram depends on all questions
@@ -145,10 +148,10 @@ class Reading:
         if sum(_bytes_sent(work, asked[number]) for number in read) < _LEAST_BYTES:
             return None
         areas = areas_of(work.blocks, read, source, work.pool.lengths, work.pool.codes.shape[2])
-        if areas is None or _rows(areas, source, work, n_workers) * _DRAWS_PER_ROW > sum(map(_draws, asked.values())):
+        if areas is None or _rows(areas, source, work, workers) * _DRAWS_PER_ROW > sum(map(_draws, asked.values())):
             return None
         others = set(read)
-        reading = cls(work, source, areas, [number for number in numbers if number not in others])
+        reading = cls(work, source, areas, [number for number in numbers if number not in others], workers)
         return reading if reading._columns.are_numbers else None
 
     def task(self, number: int) -> Task:
@@ -206,27 +209,29 @@ class _Columns:
         }
 
 
-def n_processes(executor: Executor) -> int:
-    """Return the number of processes of an executor, or a large number if it does not tell."""
+def n_workers(executor: Executor) -> int:
+    """Return how many tasks an executor runs at once, or a large number if it does not tell."""
     client = getattr(executor, "_client", None)  # of Dask
-    number = getattr(executor, "_max_workers", None) if client is None else len(client.nthreads())
-    return number or _BUNDLES
+    number = getattr(executor, "_max_workers", None) if client is None else sum(client.nthreads().values())
+    return number or _MANY
 
 
-def _bundles(areas: Sequence[Area]) -> Iterator[Bundle]:
-    size = min(_MOST_BLOCKS, max(1, sum(len(area.numbers) for area in areas) // _BUNDLES))
+def _bundles(areas: Sequence[Area], workers: int) -> Iterator[Bundle]:
+    """Divide the blocks of areas, so that there are enough bundles for all workers."""
+    n_blocks = sum(len(area.numbers) for area in areas)
+    size = min(_MOST_BLOCKS, max(1, n_blocks // (_BUNDLES * workers)))
     for place, area in enumerate(areas):
         for i in range(0, len(area.numbers), size):
             yield Bundle(area.numbers[i : i + size], place)
 
 
-def _rows(areas: Sequence[Area], source: SourceFiles, work: Work, n_workers: int) -> float:
+def _rows(areas: Sequence[Area], source: SourceFiles, work: Work, workers: int) -> float:
     """Return how many rows workers read if each bundle of an area has another worker, as long as there are any."""
     rows, total = work.pool.lengths.sum(axis=0, dtype=np.int64), 0.0
-    n_bundles = Counter(bundle.area for bundle in _bundles(areas))
+    n_bundles = Counter(bundle.area for bundle in _bundles(areas, workers))
     for place, area in enumerate(areas):
         used = rows[area.questions].sum()
-        total += min(n_bundles[place], n_workers) * (used + (rows_read(source, [area]) - used) * UNUSED)
+        total += min(n_bundles[place], workers) * (used + (rows_read(source, [area]) - used) * UNUSED)
     return total
 
 

@@ -24,7 +24,7 @@ from mssim.pools.pool import Pool
 
 __all__ = ["ReadTask", "SkippedTask", "Unreadable"]
 
-_MOST_HELD = 2**27  # bytes of the parts that a process keeps
+_MOST_HELD = 2**26  # bytes of the parts that a process keeps
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -48,10 +49,13 @@ class SourceFiles:
 
 
 def source_files(files: Sequence[Path], question: NDArray[np.signedinteger[Any]]) -> SourceFiles | None:
-    """Return the files whose rows have these questions, or None if they are not Parquet or have other rows by now."""
+    """Return the files whose rows have these questions, or None if they are not Parquet or differ by now."""
     if not files or any(path.suffix.lower() != ".parquet" for path in files):
         return None
-    every = [pyarrow.parquet.read_metadata(path) for path in files]
+    try:
+        every = [pyarrow.parquet.read_metadata(path) for path in files]
+    except (OSError, pa.ArrowException):
+        return None
     sizes = [(i, g, data.row_group(g).num_rows) for i, data in enumerate(every) for g in range(data.num_row_groups)]
     kept = np.array([size for size in sizes if size[2]], np.int64).reshape(-1, 3)
     ends = kept[:, 2].cumsum()

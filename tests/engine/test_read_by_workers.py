@@ -13,7 +13,7 @@ import pytest
 
 from mssim import MssimError, PoolError, Prices, evaluate
 from mssim.engine import read_by_workers, read_task
-from mssim.engine.read_by_workers import n_processes
+from mssim.engine.read_by_workers import n_workers
 from mssim.engine.read_task import ReadTask
 from mssim.pools.loading import read_pool
 from tests import long_runs
@@ -204,7 +204,7 @@ def test_little_is_sent(monkeypatch, tmp_path):
 
 
 def test_blocks_of_an_area_come_in_bundles(files, whole, monkeypatch):
-    monkeypatch.setattr(read_by_workers, "_BUNDLES", 10)
+    monkeypatch.setattr(read_by_workers, "_MANY", 1)
     executor, seen = Elsewhere(), []
     assert_same(run(files, executor, progress=lambda *counts: seen.append(counts)), whole)
     tasks = read_tasks(executor)
@@ -214,7 +214,7 @@ def test_blocks_of_an_area_come_in_bundles(files, whole, monkeypatch):
 
 
 def test_order_and_checkpoints_do_not_matter(files, whole, whole_kept, total, tmp_path, monkeypatch):
-    monkeypatch.setattr(read_by_workers, "_BUNDLES", 10)
+    monkeypatch.setattr(read_by_workers, "_MANY", 1)
     with Backwards() as executor:
         assert_same(run(files, executor), whole)
     path, executor = tmp_path / "run.ckpt", Elsewhere()
@@ -262,11 +262,11 @@ def test_files_that_are_gone(pool, whole, tmp_path):
     assert_same(run(loaded, Elsewhere()), whole)
 
 
-def test_the_number_of_processes():
-    assert n_processes(SimpleNamespace(_client=SimpleNamespace(nthreads=lambda: {"tcp://a": 8, "tcp://b": 8}))) == 2
+def test_the_number_of_workers():
+    assert n_workers(SimpleNamespace(_client=SimpleNamespace(nthreads=lambda: {"tcp://a": 8, "tcp://b": 8}))) == 16
     with ProcessPoolExecutor(3) as executor:
-        assert n_processes(executor) == 3
-    assert n_processes(AtOnce()) == read_by_workers._BUNDLES
+        assert n_workers(executor) == 3
+    assert n_workers(AtOnce()) == read_by_workers._MANY
 
 
 def test_what_is_no_executor_is_refused(files):

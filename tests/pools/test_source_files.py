@@ -69,6 +69,10 @@ def test_files_with_other_rows_by_now(folder):
     files = sorted(folder.glob("*.parquet"))
     assert source_files(files, np.zeros(24, int)) is not None
     assert source_files(files, np.zeros(23, int)) is None
+    files[1].write_bytes(b"PAR1")
+    assert source_files(files, np.zeros(24, int)) is None
+    files[1].unlink()
+    assert source_files(files, np.zeros(24, int)) is None
 
 
 def test_a_pool_that_is_no_longer_used_is_not_kept(folder):
