@@ -26,9 +26,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mssim import Evaluation, evaluate, load_pool
+from mssim import load_pool
 from mssim.engine import read_by_workers
-from mssim.engine.read_task import ReadTask
+from mssim.engine.job import read_job
+from mssim.engine.read_by_workers import Reading, run_work
+from mssim.engine.work import Totals, Work
 from mssim.pools.part import digest_of, read_part
 from mssim.pools.pool import Pool
 
@@ -50,15 +52,15 @@ FULL, SMOKE = Size(2000, 4, 500, 8, 2000), Size(40, 4, 50, 2, 20)
 
 
 class Measuring(Executor):
-    """Passes tasks on, and keeps them with their bytes."""
+    """Passes tasks on, and keeps them."""
 
     def __init__(self, executor: Any) -> None:
         self._client, self._executor = executor._client, executor
-        self.tasks: list[tuple[Any, int]] = []
+        self.tasks: list[Any] = []
 
     def submit(self, function: Any, *args: Any) -> Any:
         """Keep the task, and pass it on."""
-        self.tasks.append((args[0], len(pickle.dumps(args))))
+        self.tasks.append(args[0])
         return self._executor.submit(function, *args)
 
 
@@ -116,7 +118,7 @@ def measure(smoke: bool) -> pd.DataFrame:
             row("write", "million rows", 1, 1e6 * wrote / n_rows, 1e6 * on_disk),
             row("load, in the client", "million rows", 1, 1e6 * loaded / n_rows, 1e6 * _in_memory(pool)),
         ]
-        return pd.DataFrame([*rows, _empty(client, 20 if smoke else N_EMPTY), *_runs(client, pool, size)])
+        return pd.DataFrame([*rows, *_empty(client, smoke), *_runs(client, pool, size)])
 
 
 def _in_memory(pool: Pool) -> float:
@@ -125,50 +127,59 @@ def _in_memory(pool: Pool) -> float:
     return float((pool.codes.nbytes + numbers) / pool.lengths.sum())
 
 
-def _empty(client: distributed.Client, number: int) -> dict[str, Any]:
+def _empty(client: distributed.Client, smoke: bool) -> Iterator[dict[str, Any]]:
+    """Yield the rows of tasks that do nothing, for client and scheduler together."""
     executor = client.get_executor(pure=False)
     list(executor.map(abs, range(2)))  # connects
-    return row("task that does nothing", "task", number, timed(lambda: list(executor.map(abs, range(number))))[1])
+    number = 20 if smoke else N_EMPTY
+    yield row("task that does nothing", "task", number, timed(lambda: list(executor.map(abs, range(number))))[1], 0)
+    arrays = [np.full(10**6, i, np.uint8) for i in range(number // 10)]
+    yield row("task with a million bytes", "task", number // 10, timed(lambda: list(executor.map(len, arrays)))[1], 1e6)
 
 
 def _runs(client: distributed.Client, pool: Pool, size: Size) -> Iterator[dict[str, Any]]:
     """Yield the rows of both ways, whose results must be the same."""
-
-    def run(executor: Executor, n_replays: int) -> Evaluation:
-        budgets, method = [8, 16, 32], "monte_carlo"
-        return evaluate(pool, STRATEGIES, budgets, method=method, n_replays=n_replays, executor=executor)
-
-    every, results = {}, []
+    settings = {"method": "monte_carlo", "seed": 0, "replacement": False}
+    work = Work(read_job(STRATEGIES, [8, 16, 32], n_replays=size.n_replays, **settings), pool)
+    few = Work(read_job(STRATEGIES, [8, 16, 32], n_replays=10, **settings), pool)
+    every, results, numbers = {}, [], range(len(work.blocks))
+    work.task(0)  # computes costs
     for way, least in (("sent", 1 << 60), ("read", 0)):
-        with (
-            patch.object(read_by_workers, "_LEAST_BYTES", least),
-            patch.object(read_by_workers, "_DRAWS_PER_ROW", 0),
-        ):
-            run(client.get_executor(pure=False), 10)  # compiles
+        with patch.object(read_by_workers, "_LEAST_BYTES", least), patch.object(read_by_workers, "_PER_ROW", 0):
+            _run(few, client.get_executor(pure=False))  # compiles
             executor = Measuring(client.get_executor(pure=False))
-            result, cpu = timed(lambda: run(executor, size.n_replays))  # noqa: B023
-        results.append(result)
-        tasks = every[way] = executor.tasks
-        blocks = sum(len(task.asked) if isinstance(task, ReadTask) else 1 for task, _ in tasks)
-        yield row(f"client, blocks {way}", "block", blocks, cpu, sum(n for _, n in tasks) / blocks)
-    if results[0].accuracy.tobytes() != results[1].accuracy.tobytes():
+            results.append(_run(work, executor))
+            reading = Reading.of(work, numbers, 2)
+        every[way], make = executor.tasks, work.task if reading is None else reading.task
+        n_bytes = sum(len(pickle.dumps(task)) for task in every[way])
+        _, cpu = timed(lambda: [make(i) and None for i in range(len(every[way]))])  # noqa: B023
+        yield row(f"client, make tasks, {way}", "block", len(numbers), cpu, n_bytes / len(numbers))
+        yield row(f"client, make tasks, {way}", "task", len(every[way]), cpu, n_bytes / len(every[way]))
+    if not all(a.tobytes() == b.tobytes() for a, b in zip(*results, strict=True)):
         raise SystemExit("scale: blocks that are read and blocks that are sent have different results")
     yield from _of_worker(every)
 
 
-def _of_worker(every: dict[str, list[tuple[Any, int]]]) -> Iterator[dict[str, Any]]:
+def _run(work: Work, executor: Executor) -> list[np.ndarray]:
+    """Return the arrays of all outcomes."""
+    totals = Totals(work.job.plans, len(work.pool.questions))
+    run_work(work, range(len(work.blocks)), lambda i, found: totals.add(work.blocks[i], found), executor)
+    return [array for outcome in totals.outcomes() for array in outcome]
+
+
+def _of_worker(every: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
     """Yield the processor time of what workers do, measured in this process."""
-    blocks = [task for task, _ in every["sent"]][:: max(1, len(every["sent"]) // 50)]
+    blocks = every["sent"][:: max(1, len(every["sent"]) // 50)]
     for task in blocks[:2]:
         task.run()
     yield row("worker, compute", "block", len(blocks), timed(lambda: [task.run() for task in blocks])[1])
     copies, cpu = timed(lambda: [pickle.loads(pickle.dumps(task)) for task in blocks])
     yield row("pickle and unpickle", "block", len(copies), cpu)
-    parts = list({task.part.digest: task.part for task, _ in every["read"]}.values())[:8]
+    parts = list({task.part.digest: task.part for task in every["read"]}.values())[:8]
     pools, cpu = timed(lambda: [read_part(part) for part in parts])
     n_rows = sum(int(pool.lengths.sum()) for pool in pools)
     yield row("worker, read", "million rows", 1, 1e6 * cpu / n_rows)
     yield row("digest", "million rows", 1, 1e6 * timed(lambda: [digest_of(pool) for pool in pools])[1] / n_rows)
-    sent, read = (max(size for _, size in every[way]) for way in ("sent", "read"))
-    if read * 100 > sent and len(every["sent"]) > 100:
+    sent, read = (max(len(pickle.dumps(task)) for task in every[way]) for way in ("sent", "read"))
+    if read * 100 > sent and len(every["sent"]) > 20:
         raise SystemExit(f"scale: the largest task has {read} bytes if it is read, and {sent} if it is sent")

@@ -88,7 +88,7 @@ class Elsewhere(Counting):
 def reads_at_once(patch, rows=40):
     """Let workers read however little there is, in areas of few rows, with parts that no earlier test has left."""
     patch.setattr("mssim.engine.read_by_workers._LEAST_BYTES", 0)
-    patch.setattr("mssim.engine.read_by_workers._DRAWS_PER_ROW", 0)
+    patch.setattr("mssim.engine.read_by_workers._PER_ROW", 0)
     patch.setattr("mssim.engine.areas._ROWS", rows)
     patch.setattr("mssim.engine.read_task._parts", _Parts())
 

@@ -37,7 +37,9 @@ _OF_AMOUNTS = (
 )
 _TOKENS = "output_tokens"  # which limits of tokens read
 _LEAST_BYTES = 2**24  # less is sent in no time
-_DRAWS_PER_ROW = 300  # reading a row takes about as long as 30 draws, and all rows at most a tenth of the time
+_PER_ROW, _PER_DRAW = 4e-7, 1e-8  # seconds of a worker
+_PER_TASK, _PER_BYTE = 2.5e-3, 3e-9  # seconds of client and scheduler
+_SHARE = 0.1  # of the time of the replays, which reading may take in any case
 _BUNDLES, _MOST_BLOCKS = 8, 64  # for every worker, at least; and blocks of a bundle, at most
 _MANY = 64  # workers of an executor that does not tell their number
 
@@ -145,14 +147,19 @@ class Reading:
             return None
         asked = {number: work.asked(number) for number in numbers}
         read = [number for number in numbers if _is_read(asked[number], work)]
-        if sum(_bytes_sent(work, asked[number]) for number in read) < _LEAST_BYTES:
+        size = sum(_bytes_sent(work, asked[number]) for number in read)
+        if size < _LEAST_BYTES:
             return None
         areas = areas_of(work.blocks, read, source, work.pool.lengths, work.pool.codes.shape[2])
-        if areas is None or _rows(areas, source, work, workers) * _DRAWS_PER_ROW > sum(map(_draws, asked.values())):
+        if areas is None:
+            return None
+        reading = _rows(areas, source, work, workers) * _PER_ROW / workers
+        drawing = sum(map(_draws, asked.values())) * _PER_DRAW / workers
+        if drawing + reading > max(drawing * (1 + _SHARE), len(read) * _PER_TASK + size * _PER_BYTE):
             return None
         others = set(read)
-        reading = cls(work, source, areas, [number for number in numbers if number not in others], workers)
-        return reading if reading._columns.are_numbers else None
+        found = cls(work, source, areas, [number for number in numbers if number not in others], workers)
+        return found if found._columns.are_numbers else None
 
     def task(self, number: int) -> Task:
         """Return the task of a bundle."""

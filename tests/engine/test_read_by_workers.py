@@ -153,8 +153,10 @@ def test_pools_without_files_and_small_work_are_sent(pool, files, monkeypatch):
     monkeypatch.setattr(read_by_workers, "_LEAST_BYTES", 10**9)
     assert both(files, "ms:x+y")[1] == 0
     monkeypatch.setattr(read_by_workers, "_LEAST_BYTES", 0)
-    monkeypatch.setattr(read_by_workers, "_DRAWS_PER_ROW", 10**9)  # the draws take less time than to read
+    monkeypatch.setattr(read_by_workers, "_PER_ROW", 1.0)  # to read takes longer than the draws
     assert both(files, "ms:x+y")[1] == 0
+    monkeypatch.setattr(read_by_workers, "_PER_BYTE", 1.0)  # but not longer than to send
+    assert both(files, "ms:x+y")[1] > 0
 
 
 @pytest.mark.filterwarnings("ignore:cost. 24 samples of model")
