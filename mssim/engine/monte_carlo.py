@@ -30,11 +30,13 @@ from mssim.kernels import (
     ranked_votes,
     right_draws,
     spending,
+    stage_votes,
     stages,
     until,
     user_functions,
     weighted_votes,
 )
+from mssim.kernels.bundles import Rules, bundle_of
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
@@ -49,8 +51,8 @@ __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
 
 _DRAWS_PER_TASK = 10_000_000  # about 0.1 s, small enough to distribute and large enough for little overhead
 _BYTES_PER_TASK = 4_000_000  # small enough to send to another machine
-_WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
-_ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
+_WITHIN = {"none": stage_votes.PLAIN, "share": stage_votes.SHARE}
+_ENTROPY = {"distinct": stage_votes.ENTROPY_DISTINCT, "samples": stage_votes.ENTROPY_SAMPLES}
 _BALLOTS = {"shortest": weighted_votes.SHORTEST, "frequent": weighted_votes.FREQUENT}
 _CLOSE = 1e-12  # sums of scores are equal within this share of the largest score
 
@@ -126,9 +128,8 @@ class ReplayTask:
         return stop_ends(stop, self.table, self.plan.asked(depth), self.recorded, depth, self.of_stop, self.replays)
 
     def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
-        rules = _rules(self.plan)
-        right, stopped = stages.staged(self.recorded, rules, self.replays, counted)
-        return self._stage_outcome(right, stopped)
+        found = stages.staged(self.recorded, bundle_of([_rules(self.plan)]), self.replays, counted)
+        return self._stage_outcome(found.hits[0], found.stopped[0])
 
     def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
         sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
@@ -158,7 +159,7 @@ class ReplayTask:
         self,
         vote: Vote,
         numbers: NDArray[np.float64],
-        rules: stages.Rules,
+        rules: Rules,
         ends: NDArray[np.uint16],
         counted: spending.Spending,
     ) -> tuple[Ints, Ints]:
@@ -409,14 +410,14 @@ def _skipped(plan: Plan) -> Ints:
     return skip
 
 
-def _rules(plan: Plan) -> stages.Rules:
+def _rules(plan: Plan) -> Rules:
     """Return a plan in the representation of the kernels."""
     # In C order for any choice of budgets, because Numba compiles kernels again for another layout.
     sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
     if plan.vote is None:
-        prior, kind, highest, ties = np.ones(len(plan.models)), stages.COVERAGE, False, FIRST
+        prior, kind, highest, ties = np.ones(len(plan.models)), stage_votes.COVERAGE, False, FIRST
     else:
         prior = plan.vote.weights(len(plan.models))
         kind = _WITHIN.get(plan.vote.within, _ENTROPY[plan.vote.normaliser])
         highest, ties = plan.vote.combine == "max", TIE_RULES[plan.vote.ties]
-    return stages.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
+    return Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
