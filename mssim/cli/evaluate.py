@@ -134,7 +134,8 @@ def evaluate(
     mc_error: Annotated[
         float | None,
         typer.Option(
-            help="Monte Carlo error of accuracies at which there are enough replays: 1e-4 is 0.01 points. [default: 1e-4 with at most 10000 replays, unless --n-replays is given]"
+            help="Monte Carlo error of accuracies at which there are enough replays: 1e-4 is 0.01 points. [default: "
+            "1e-4 with at most 10000 replays, unless --n-replays is given]"
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the replays. [default: 0]")] = None,

@@ -140,7 +140,8 @@ def tune(
     mc_error: Annotated[
         float | None,
         typer.Option(
-            help="Monte Carlo error of accuracies at which there are enough replays: 1e-4 is 0.01 points. [default: 2e-4 with at most 2000 replays, unless --n-replays is given]"
+            help="Monte Carlo error of accuracies at which there are enough replays: 1e-4 is 0.01 points. [default: "
+            "2e-4 with at most 2000 replays, unless --n-replays is given]"
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of replays, runs and folds.")] = 0,

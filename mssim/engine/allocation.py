@@ -16,7 +16,7 @@ from mssim.rules.plan import Floats, Ints, Plan
 __all__ = ["Allocation", "neyman", "pilot_size", "worst_case"]
 
 LEAST = 32  # replays of a question, so that its variance can be estimated
-_MOST_PILOT = 128  # replays that only estimate variances and are not counted
+_MOST_PILOT = 256  # replays that only estimate variances and are not counted
 _PILOT_SHARE = 1 / 32  # of the replays that are required if every answer is as uncertain as can be
 _ROUNDS = 30
 _MARGIN = 0.95  # of the allowed variance, because the pilot estimates it

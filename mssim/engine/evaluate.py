@@ -173,7 +173,7 @@ def evaluate(
     latency of a strategy is the sum of its rounds, and it has a closed form where the cost has one. With windows it has
     one for parallel=1 or replacement=True, and is replayed otherwise.
 
-    **Replays.** A pilot of 32 to 128 replays, which are not counted, estimates the variance of every answer. A question
+    **Replays.** A pilot of 32 to 256 replays, which are not counted, estimates the variance of every answer. A question
     then has replays in proportion to the root of its variance (Neyman 1934, doi:10.2307/2342192), so that the variance
     of the mean is as small as required at all budgets and for all strategies that share replays. Where all recorded
     samples are right, or none is, the accuracy is certain and needs no replay. Where a vote other than plurality has

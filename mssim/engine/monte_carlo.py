@@ -36,6 +36,7 @@ from mssim.kernels import (
     user_functions,
     weighted_votes,
 )
+from mssim.kernels.bundles import Rules, bundle_of
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
@@ -129,9 +130,8 @@ class ReplayTask:
         return stop_ends(stop, self.table, self.plan.asked(depth), self.recorded, depth, self.of_stop, self.replays)
 
     def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
-        rules = rules_of(self.plan)
-        right, stopped = stages.staged(self.recorded, rules, self.replays, counted)
-        return stage_outcome(self.plan, self.replays.n, right, stopped)
+        found = stages.staged(self.recorded, bundle_of([rules_of(self.plan)]), self.replays, counted)
+        return stage_outcome(self.plan, self.replays.n, found.hits[0], found.stopped[0])
 
     def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
         sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
@@ -163,7 +163,7 @@ class ReplayTask:
         self,
         vote: Vote,
         numbers: NDArray[np.float64],
-        rules: stages.Rules,
+        rules: Rules,
         ends: NDArray[np.uint16],
         counted: spending.Spending,
     ) -> tuple[Ints, Ints]:

@@ -53,7 +53,9 @@ def evaluate_shard(
         Index of this shard, from 1, and number of shards. All shards have similar proportions of fast and slow work.
     checkpoint : path
         File for the results of this shard. The same call resumes with the missing blocks.
-    method, n_replays, mc_error, seed, replacement, prices, tokens, parallel, quantiles, shares_draws, executor, progress
+    method, n_replays, mc_error, seed, replacement, prices, tokens, parallel, quantiles, shares_draws
+        As in `evaluate`. Every shard repeats the pilot.
+    executor, progress
         As in `evaluate`. The bias of ``replacement=True`` is not estimated.
 
     Returns

@@ -11,8 +11,8 @@ from mssim.engine.blocks import Block, Outcome
 from mssim.engine.monte_carlo import ReplayTask, ReplayTasks
 from mssim.engine.stage_rules import rules_of, stage_outcome
 from mssim.kernels import stages
+from mssim.kernels.bundles import NO_CONTROL, TWIN, Bundle, bundle_of
 from mssim.kernels.tally import Recorded, Replays
-from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
 
 __all__ = ["SharedTask", "replay_task"]
@@ -24,7 +24,7 @@ class SharedTask:
 
     plans: tuple[Plan, ...]  # at the budgets of the block
     recorded: Recorded  # one row per model
-    bundle: stages.Bundle
+    bundle: Bundle
     replays: Replays
 
     @property
@@ -34,7 +34,7 @@ class SharedTask:
 
     def run(self) -> tuple[Outcome, ...]:
         """Run the replays and return sums over them."""
-        found = stages.staged_together(self.recorded, self.bundle, self.replays)
+        found = stages.staged(self.recorded, self.bundle, self.replays)
         return tuple(self._outcome(plan, number, found) for number, plan in enumerate(self.plans))
 
     def _outcome(self, plan: Plan, number: int, found: stages.Replayed) -> Outcome:
@@ -69,7 +69,10 @@ def replay_task(
     models, orders, limits = zip(*rows, strict=True)
     recorded = tasks.recorded(models, orders, limits, block)
     number_of = {key: row for row, key in enumerate(rows)}
-    bundle = _bundle(parts, number_of, [i in controls for i in block.plans])
+    control = np.full((len(parts), len(block.budgets)), NO_CONTROL)
+    control[[i in controls for i in block.plans]] = TWIN
+    places = [[number_of[key] for key in _keys(part)] for part in parts]
+    bundle = bundle_of([rules_of(part) for part in parts], places, control)
     return SharedTask(parts, recorded, bundle, tasks.replays(block))
 
 
@@ -77,29 +80,3 @@ def _keys(plan: Plan) -> list[tuple[str, str, int | None]]:
     """Return what the samples of every stage depend on: model, order and limit of tokens."""
     limits = plan.max_tokens or (None,) * len(plan.models)
     return list(zip(plan.models, plan.orders or plan.models, limits, strict=True))
-
-
-def _bundle(
-    plans: Sequence[Plan], rows: dict[tuple[str, str, int | None], int], controlled: Sequence[bool]
-) -> stages.Bundle:
-    n_stages, n_budgets = max(len(plan.models) for plan in plans), plans[0].sizes.shape[1]
-    rules = [rules_of(plan) for plan in plans]
-    at, skip = np.zeros((2, len(plans), n_stages), np.int64)
-    sizes = np.zeros((len(plans), n_stages, n_budgets), np.int64)
-    need, prior = np.full_like(sizes, NEVER), np.ones((len(plans), n_stages))
-    for p, (plan, rule) in enumerate(zip(plans, rules, strict=True)):
-        n = len(plan.models)
-        at[p, :n], skip[p, :n] = [rows[key] for key in _keys(plan)], rule.skip
-        sizes[p, :n], need[p, :n], prior[p, :n] = rule.sizes, rule.need, rule.prior
-    return stages.Bundle(
-        rows=at,
-        sizes=sizes,
-        need=need,
-        prior=prior,
-        kind=np.array([rule.kind for rule in rules]),
-        highest=np.array([rule.highest for rule in rules]),
-        ties=np.array([rule.ties for rule in rules]),
-        adopt=np.array([rule.adopt for rule in rules]),
-        skip=skip,
-        control=np.where(np.array(controlled)[:, None], stages.TWIN, 0) * np.ones(n_budgets, np.int64),
-    )

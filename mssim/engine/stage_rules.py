@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from mssim.engine.blocks import Outcome
-from mssim.kernels import stages
+from mssim.kernels import stage_votes
+from mssim.kernels.bundles import Rules
 from mssim.kernels.tally import FIRST, TIE_RULES
 from mssim.rules.plan import Ints, Plan
 
 __all__ = ["rules_of", "skipped", "stage_outcome"]
 
-_WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
-_ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
+_WITHIN = {"none": stage_votes.PLAIN, "share": stage_votes.SHARE}
+_ENTROPY = {"distinct": stage_votes.ENTROPY_DISTINCT, "samples": stage_votes.ENTROPY_SAMPLES}
 
 
 def skipped(plan: Plan) -> Ints:
@@ -23,17 +24,17 @@ def skipped(plan: Plan) -> Ints:
     return skip
 
 
-def rules_of(plan: Plan) -> stages.Rules:
+def rules_of(plan: Plan) -> Rules:
     """Return a plan in the representation of the kernels."""
     # In C order for any choice of budgets, because Numba compiles kernels again for another layout.
     sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
     if plan.vote is None:
-        prior, kind, highest, ties = np.ones(len(plan.models)), stages.COVERAGE, False, FIRST
+        prior, kind, highest, ties = np.ones(len(plan.models)), stage_votes.COVERAGE, False, FIRST
     else:
         prior = plan.vote.weights(len(plan.models))
         kind = _WITHIN.get(plan.vote.within, _ENTROPY[plan.vote.normaliser])
         highest, ties = plan.vote.combine == "max", TIE_RULES[plan.vote.ties]
-    return stages.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, skipped(plan))
+    return Rules(sizes, need, prior, kind, highest, ties, plan.adopt, skipped(plan))
 
 
 def stage_outcome(plan: Plan, n_replays: int, right: Ints, stopped: Ints) -> Outcome:
