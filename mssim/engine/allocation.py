@@ -17,6 +17,7 @@ __all__ = ["Allocation", "neyman", "pilot_size", "worst_case"]
 
 LEAST = 32  # replays of a question, so that its variance can be estimated
 _MOST_PILOT = 256  # replays that only estimate variances and are not counted
+_TOO_FEW = 8 * LEAST  # replays of which a pilot is too large a part
 _PILOT_SHARE = 1 / 32  # of the replays that are required if every answer is as uncertain as can be
 _ROUNDS = 30
 _MARGIN = 0.95  # of the allowed variance, because the pilot estimates it
@@ -48,7 +49,7 @@ def worst_case(mc_error: float, n_questions: int) -> int:
 def pilot_size(mc_error: float, n_questions: int, most: int) -> int:
     """Return the number of replays of the pilot; 0 if it would not save anything."""
     needed = min(worst_case(mc_error, n_questions), most)
-    return min(_MOST_PILOT, max(LEAST, math.ceil(needed * _PILOT_SHARE))) if needed > 2 * _MOST_PILOT else 0
+    return min(_MOST_PILOT, max(LEAST, math.ceil(needed * _PILOT_SHARE))) if needed > _TOO_FEW else 0
 
 
 def neyman(variances: Floats, allowed: float, *, least: Ints, most: float) -> Ints:

@@ -64,7 +64,7 @@ def controlled(
     Returns
     -------
     accuracy, variance : ndarray of float64
-        right - b (control - known), and its variance.
+        right - b (control - known), and its variance. Controls are only used where this is almost surely a probability.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def controlled(
     [0.57, 0.0006]
     """
     b = coefficient / SIXTEENTHS
-    accuracy = right - b * (control - known)
+    accuracy = np.clip(right - b * (control - known), 0, 1)
     spread = right * (1 - right) - 2 * b * (both - right * control) + b**2 * control * (1 - control)
     return accuracy, np.maximum(spread, 0) / np.where(n_replays > 1, n_replays - 1.0, np.nan)
 

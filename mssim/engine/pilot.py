@@ -30,7 +30,7 @@ from mssim.rules.votes import Vote
 __all__ = ["allocate", "control_of"]
 
 _FIRST = 2**32  # number of the first replay of the pilot
-_CERTAIN = 0.02  # where the accuracy is that near to 0 or 1, a control could move the estimate beyond
+_INSIDE = 5  # standard errors from 0 and 1 that an accuracy with a control must keep
 
 
 def allocate(job: Job, pool: Pool, executor: Executor | None = None) -> Allocation | None:
@@ -43,7 +43,7 @@ def allocate(job: Job, pool: Pool, executor: Executor | None = None) -> Allocati
         return _without_pilot(job, replayed, n_questions)
     pilot = _Pilot(job, pool, replayed, size)
     run_blocks(range(len(pilot.blocks)), pilot.task, pilot.add, executor)
-    controls = pilot.controls()
+    controls = pilot.safe(pilot.controls())
     plans = [pilot.control_plans[control.plan] for control in controls.values()]
     placed = {i: control._replace(plan=len(job.plans) + k) for k, (i, control) in enumerate(controls.items())}
     return Allocation(
@@ -130,14 +130,25 @@ class _Pilot:
         found = {i: Control(i, self._coefficient(i)) for i in self.control_plans}
         return {i: control for i, control in found.items() if control.coefficient.any()}
 
+    def safe(self, controls: dict[int, Control]) -> dict[int, Control]:
+        """Return the controls without questions on which their noise could move an accuracy beyond 0 or 1."""
+        found = {}
+        for bundle in self._replayed.bundles:
+            replays = np.maximum(self.replays(bundle, controls), 1)
+            for i in set(bundle.plans) & set(controls):
+                right, coefficient = self._shares(i)[0], controls[i].coefficient
+                error = np.sqrt(self._with_control(i, coefficient) / replays)
+                inside = np.minimum(right, 1 - right) > _INSIDE * error
+                found[i] = Control(i, np.where(inside, coefficient, 0))
+        return {i: control for i, control in found.items() if control.coefficient.any()}
+
     def _coefficient(self, i: int) -> Ints:
         right, (control, both) = self._shares(i)
         covariance, variance = both - right * control, control * (1 - control)
         slope = covariance.sum(axis=1) / np.maximum(variance.sum(axis=1), 1e-12)
         sixteenths = np.rint(SIXTEENTHS * np.clip(slope, 0, 1)).astype(np.int64)[:, None]
-        uncertain = (right > _CERTAIN) & (right < 1 - _CERTAIN)
         better = self._with_control(i, sixteenths) < _variance(right, self._size)
-        return np.where(uncertain & better & self._usable[i][:, None], sixteenths, 0)
+        return np.where(better & self._usable[i][:, None], sixteenths, 0)
 
     def _shares(self, i: int) -> tuple[Floats, Floats]:
         right, controls = self._totals.hits(i)
