@@ -16,7 +16,7 @@ from mssim.engine.job import Job
 from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
 from mssim.engine.replayed import Replayed, few_replays
 from mssim.engine.scheduler import Task
-from mssim.engine.shared_replays import replay_task
+from mssim.engine.shared_replays import AllTasks
 from mssim.pools.pool import Pool
 from mssim.rules.plan import QUANTITIES
 
@@ -56,7 +56,7 @@ class Work:
         for i in range(len(job.plans)):
             self.blocks += self._latencies(i)
         random.Random(0).shuffle(self.blocks)
-        self._tasks = ReplayTasks(
+        tasks = ReplayTasks(
             pool,
             job.seed,
             replacement=job.replacement,
@@ -65,6 +65,7 @@ class Work:
             parallel=job.parallel,
             bins=job.quantiles,
         )
+        self._tasks = AllTasks(tasks, job.plans, self.controls, counts_stops=job.method == "monte_carlo")
 
     def _replays_of(self, number: int, given: Allocation | None) -> Iterator[Block]:
         """Yield the blocks of a bundle: questions with equal numbers of replays are together."""
@@ -114,7 +115,7 @@ class Work:
                 parallel=job.parallel,
             )
         count = bool(self._replayed.counted[block.plans[0]][list(block.budgets)].any())
-        return replay_task(self._tasks, job.plans, block, controls=self.controls, count=count)
+        return self._tasks.task(block, count=count)
 
     @property
     def fingerprint(self) -> str:

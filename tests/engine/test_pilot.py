@@ -5,13 +5,13 @@ import random
 
 import numpy as np
 import pytest
-from tests.conftest import Backwards, make_pool
 
 from mssim import evaluate, evaluate_shard, load_pool, merge, parse_strategy
 from mssim.engine import pilot
 from mssim.engine.job import read_job
 from mssim.engine.pilot import allocate, control_of
 from tests import naive
+from tests.conftest import Backwards, make_pool
 from tests.long_runs import AtOnce, assert_same
 
 BUDGETS = [4, 6]
@@ -90,9 +90,7 @@ def test_a_pilot_that_counts_would_be_biased(small, truth, monkeypatch):
     """The same test finds the bias of replays that decide on their own number."""
     monkeypatch.setattr(pilot, "_FIRST", 0)
     monkeypatch.setattr(pilot, "control_of", lambda _: None)
-    found = [
-        evaluate(small, "ms:x+y,ties=wrong", 4, mc_error=2.5e-3, n_replays=1000, seed=seed) for seed in range(200)
-    ]
+    found = [evaluate(small, "ms:x+y,ties=wrong", 4, mc_error=2.5e-3, n_replays=1000, seed=seed) for seed in range(200)]
     errors = np.array([one.accuracy[0, 0] - truth[0] for one in found])
     outwards = errors * np.sign(truth[0] - 0.5)
     assert outwards.sum() / np.sqrt(sum(one.mc_variance.sum() for one in found)) > 4.9
@@ -148,7 +146,8 @@ def test_votes_other_than_plurality_have_a_control():
 @pytest.mark.slow
 @pytest.mark.compiled
 def test_the_same_bits_for_any_executor_shards_and_resume(tmp_path):
-    pool, rules = pool_of_small(40, n_samples=8), ["ms:x+y", "ms:y+x,agreement=0.6", "sc:x,stop=beta", "alloc:x", "cov:x+y"]
+    pool = pool_of_small(40, n_samples=8)
+    rules = ["ms:x+y", "ms:y+x,agreement=0.6", "sc:x,stop=beta", "alloc:x", "cov:x+y"]
     options = {"mc_error": 1.2e-3, "n_replays": 900, "seed": 3}
     whole = evaluate(pool, rules, BUDGETS, **options)
     assert len(np.unique(whole.n_replays[0])) > 3
