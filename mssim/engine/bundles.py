@@ -27,11 +27,14 @@ def shares_replays(plan: Plan) -> bool:
     return plan.vote is None or plan.vote.counts_only
 
 
-def bundles_of(plans: Sequence[Plan], replayed: Sequence[NDArray[np.bool_]], alone: Sequence[bool]) -> list[Bundle]:
+def bundles_of(
+    plans: Sequence[Plan], replayed: Sequence[NDArray[np.bool_]], alone: Sequence[bool], *, by_depth: bool = False
+) -> list[Bundle]:
     """Group plans with equal budgets, depths and ties; `replayed` are the budgets at which they need replays.
 
     Plans that are `alone`, and those that do not share replays, have a bundle of their own. Plans that draw more of a
-    model than others have another bundle, because the others would draw as much.
+    model than others have another bundle, because the others would draw as much. With `by_depth`, budgets that draw
+    four times as much as others have another bundle, because they mostly need fewer replays.
 
     Examples
     --------
@@ -51,7 +54,17 @@ def bundles_of(plans: Sequence[Plan], replayed: Sequence[NDArray[np.bool_]], alo
         members, every = found.setdefault(key, ([], np.zeros_like(mask)))
         members.append(i)
         every |= mask
-    return [Bundle(tuple(members), np.flatnonzero(mask)) for members, mask in found.values()]
+    bundles = [Bundle(tuple(members), np.flatnonzero(mask)) for members, mask in found.values()]
+    if not by_depth:
+        return bundles
+    return [part for bundle in bundles for part in _by_depth(bundle, plans[bundle.plans[0]])]
+
+
+def _by_depth(bundle: Bundle, plan: Plan) -> list[Bundle]:
+    """Divide the budgets of a bundle into those with up to 4, 16, 64, ... draws of a model."""
+    depth = np.maximum(plan.sizes.max(axis=0)[bundle.budgets], 1)
+    group = np.ceil(np.log2(depth) / 2 - 1e-9).clip(min=1)
+    return [Bundle(bundle.plans, bundle.budgets[group == g]) for g in np.unique(group)]
 
 
 def _key(plan: Plan) -> tuple[object, ...]:

@@ -131,15 +131,15 @@ class _Pilot:
 
     def safe(self, controls: dict[int, Control]) -> dict[int, Control]:
         """Return the controls without questions on which their noise could move an accuracy beyond 0 or 1."""
-        found = {}
+        inside = {i: np.zeros(control.coefficient.shape, dtype=bool) for i, control in controls.items()}
         for bundle in self._replayed.bundles:
             replays = np.maximum(self.replays(bundle, controls), 1)
             for i in set(bundle.plans) & set(controls):
-                right, coefficient = self._shares(i)[0], controls[i].coefficient
-                error = np.sqrt(self._with_control(i, coefficient) / replays)
-                inside = np.minimum(right, 1 - right) > _INSIDE * error
-                found[i] = Control(i, np.where(inside, coefficient, 0))
-        return {i: control for i, control in found.items() if control.coefficient.any()}
+                right, error = self._shares(i)[0], np.sqrt(self._with_control(i, controls[i].coefficient) / replays)
+                safe = np.minimum(right, 1 - right) > _INSIDE * error
+                inside[i][bundle.budgets] = safe[bundle.budgets]
+        kept = {i: Control(i, np.where(inside[i], control.coefficient, 0)) for i, control in controls.items()}
+        return {i: control for i, control in kept.items() if control.coefficient.any()}
 
     def _coefficient(self, i: int) -> Ints:
         right, (control, both) = self._shares(i)

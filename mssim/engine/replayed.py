@@ -36,7 +36,8 @@ class Replayed:
         self.counted = [self._counts(plan, closed) for plan, closed in zip(job.plans, job.closed, strict=True)]
         self._certain: dict[tuple[str, int | None], tuple[NDArray[np.bool_], NDArray[np.bool_]]] = {}
         needed = [~closed | self._counts_all(plan) for plan, closed in zip(job.plans, job.closed, strict=True)]
-        self.bundles = bundles_of(job.plans, needed, [bool(counted.any()) for counted in self.counted])
+        alone = [bool(counted.any()) for counted in self.counted]
+        self.bundles = bundles_of(job.plans, needed, alone, by_depth=job.mc_error is not None)
 
     def _counts(self, plan: Plan, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the budgets at which replays add up what they spend, because no closed form has it."""
