@@ -131,6 +131,8 @@ class _Pilot:
 
     def safe(self, controls: dict[int, Control]) -> dict[int, Control]:
         """Return the controls without questions on which their noise could move an accuracy beyond 0 or 1."""
+        if not controls:
+            return {}
         inside = {i: np.zeros(control.coefficient.shape, dtype=bool) for i, control in controls.items()}
         for bundle in self._replayed.bundles:
             replays = np.maximum(self.replays(bundle, controls), 1)
