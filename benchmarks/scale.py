@@ -30,7 +30,8 @@ from mssim import load_pool
 from mssim.engine import read_by_workers
 from mssim.engine.job import read_job
 from mssim.engine.read_by_workers import Reading, run_work
-from mssim.engine.work import Totals, Work
+from mssim.engine.totals import Totals
+from mssim.engine.work import Work
 from mssim.pools.part import digest_of, read_part
 from mssim.pools.pool import Pool
 
@@ -164,7 +165,7 @@ def _run(work: Work, executor: Executor) -> list[np.ndarray]:
     """Return the arrays of all outcomes."""
     totals = Totals(work.job.plans, len(work.pool.questions))
     run_work(work, range(len(work.blocks)), lambda i, found: totals.add(work.blocks[i], found), executor)
-    return [array for outcome in totals.outcomes() for array in outcome]
+    return [array for plan in range(len(work.plans)) for array in totals.hits(plan)]
 
 
 def _of_worker(every: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,7 @@ NAMES = (
     "coverage",
     "predictions",
     "rules",
+    "target",
     "costs",
     "waiting",
     "weights",

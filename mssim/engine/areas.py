@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.engine.blocks import Block
+from mssim.engine.blocks import Block, indices
 from mssim.pools.source_files import SourceFiles
 
 __all__ = ["UNUSED", "Area", "areas_of", "moved", "questions_of", "rows_read"]
@@ -83,10 +83,9 @@ def _divided(blocks: Sequence[Block], numbers: Sequence[int], rows: Ints, size: 
 
 def questions_of(block: Block) -> Ints:
     """Return the indices of the questions of a block."""
-    return np.arange(block.first_question, block.end_question)
+    return np.asarray(block.questions, dtype=np.int64)
 
 
 def moved(block: Block, questions: Ints) -> Block:
     """Return a block with the places of its questions among those of an area, instead of those in the pool."""
-    first = int(np.searchsorted(questions, block.first_question))
-    return block._replace(first_question=first, end_question=first + block.end_question - block.first_question)
+    return block._replace(questions=indices(np.searchsorted(questions, questions_of(block))))

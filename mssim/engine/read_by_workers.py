@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mssim.engine.areas import UNUSED, Area, areas_of, moved, questions_of, rows_read
+from mssim.engine.areas import UNUSED, Area, areas_of, moved, rows_read
 from mssim.engine.read_task import ReadTask, SkippedTask, Unreadable
-from mssim.engine.recipe import Asked, WholeAmounts
+from mssim.engine.recipe import WholeAmounts
 from mssim.engine.scheduler import Progress, Task, check_executor, run_blocks
 from mssim.engine.work import Work
 from mssim.pools.part import PartOfFiles, PartShape, cut_out, digest_of
@@ -134,8 +134,8 @@ class Reading:
         self._work, self._source, self._areas = work, source, areas
         self.bundles = [*_bundles(areas, workers), *(Bundle((number,), None) for number in sent)]
         self._can_read = True
-        plans, known = [work.job.plans[i] for i in _plans(work, areas)], work.amounts is not None
-        self._columns = _Columns(work.pool, plans, known)
+        plans = [plan for area in areas for number in area.numbers for plan in _plans(work, number).values()]
+        self._columns = _Columns(work.pool, plans, work.amounts is not None)
         self._parts: dict[int, PartOfFiles] = {}
         self._whole = _whole_amounts(work)
 
@@ -145,16 +145,15 @@ class Reading:
         source = source_of(work.pool)
         if source is None or work.job.quantiles:  # whether there is a histogram depends on all questions
             return None
-        asked = {number: work.asked(number) for number in numbers}
-        read = [number for number in numbers if _is_read(asked[number], work)]
-        size = sum(_bytes_sent(work, asked[number]) for number in read)
+        read = [number for number in numbers if _is_read(work, number)]
+        size = sum(_bytes_sent(work, number) for number in read)
         if size < _LEAST_BYTES:
             return None
         areas = areas_of(work.blocks, read, source, work.pool.lengths, work.pool.codes.shape[2])
         if areas is None:
             return None
         reading = _rows(areas, source, work, workers) * _PER_ROW / workers
-        drawing = sum(map(_draws, asked.values())) * _PER_DRAW / workers
+        drawing = sum(_draws(work, number) for number in numbers) * _PER_DRAW / workers
         if drawing + reading > max(drawing * (1 + _SHARE), len(read) * _PER_TASK + size * _PER_BYTE):
             return None
         others = set(read)
@@ -168,13 +167,15 @@ class Reading:
             return self._work.task(bundle.numbers[0])
         if not self._can_read:
             return SkippedTask()
-        part, asked = self._part(bundle.area), [self._work.asked(n) for n in bundle.numbers]
-        questions = self._areas[bundle.area].questions
+        questions, asked = self._areas[bundle.area].questions, [self._work.asked(n) for n in bundle.numbers]
+        plans = {i: plan for n in bundle.numbers for i, plan in _plans(self._work, n).items()}
         return ReadTask(
-            part,
+            self._part(bundle.area),
             self._work.recipe,
             self._whole,
             tuple(one._replace(block=moved(one.block, questions)) for one in asked),
+            plans,
+            frozenset(self._work.controls) & plans.keys(),
         )
 
     def stop(self) -> None:
@@ -242,29 +243,35 @@ def _rows(areas: Sequence[Area], source: SourceFiles, work: Work, workers: int) 
     return total
 
 
-def _draws(asked: Asked) -> int:
+def _plans(work: Work, number: int) -> dict[int, Plan]:
+    """Return the plans of a block by index."""
+    return {i: work.plans[i] for i in work.blocks[number].plans}
+
+
+def _draws(work: Work, number: int) -> int:
     """Return the largest number of draws of a block; those of closed forms do not count."""
-    per_question = int(asked.plan.sizes[:, list(asked.block.budgets)].max(axis=1).sum())
-    return per_question * asked.block.n_replays * questions_of(asked.block).size
+    block, most = work.blocks[number], Counter[str]()  # by model, because plans share draws
+    for plan in _plans(work, number).values():
+        for model, size in zip(plan.models, plan.sizes[:, list(block.budgets)].max(axis=1).tolist(), strict=True):
+            most[model] = max(most[model], size)
+    return most.total() * block.n_replays * len(block.questions)
 
 
-def _plans(work: Work, areas: Sequence[Area]) -> list[int]:
-    return sorted({work.blocks[number].plan for area in areas for number in area.numbers})
-
-
-def _is_read(asked: Asked, work: Work) -> bool:
+def _is_read(work: Work, number: int) -> bool:
     """Return whether the task of a block depends on its questions alone, and is large."""
-    plan = asked.plan
-    if plan.is_joint or plan.online is not None or (plan.stop is not None and plan.stop.learns):
-        return False
-    return not asked.block.exact or work.amounts is not None
+    for plan in _plans(work, number).values():
+        if plan.is_joint or plan.online is not None or (plan.stop is not None and plan.stop.learns):
+            return False
+    return not work.blocks[number].exact or work.amounts is not None
 
 
-def _bytes_sent(work: Work, asked: Asked) -> int:
+def _bytes_sent(work: Work, number: int) -> int:
     """Return about how many bytes the arrays of a block have that come from the pool."""
-    samples = len(asked.plan.models) * questions_of(asked.block).size * work.pool.codes.shape[2]
-    of_amounts = 8 * len(QUANTITIES) if asked.block.exact else 4 * len(work.known) * asked.counts
-    return int(samples * (2 + of_amounts + 8 * len(asked.plan.columns)))
+    block, plans = work.blocks[number], _plans(work, number).values()
+    samples = len({model for plan in plans for model in plan.models}) * len(block.questions)
+    of_amounts = 8 * len(QUANTITIES) if block.exact else 4 * len(work.known) * work.asked(number).counts
+    columns = max(len(plan.columns) for plan in plans)
+    return samples * int(work.pool.codes.shape[2]) * (2 + of_amounts + 8 * columns)
 
 
 def _whole_amounts(work: Work) -> WholeAmounts | None:

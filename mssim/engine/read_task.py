@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -16,11 +17,12 @@ from threading import Lock
 import pyarrow as pa
 
 from mssim._validation import counted
-from mssim.engine.blocks import Outcome
+from mssim.engine.blocks import Outcome, SharedOutcome
 from mssim.engine.recipe import Asked, Recipe, WholeAmounts
 from mssim.errors import PoolError
 from mssim.pools.part import PartOfFiles, digest_of, read_part
 from mssim.pools.pool import Pool
+from mssim.rules.plan import Plan
 
 __all__ = ["ReadTask", "SkippedTask", "Unreadable"]
 
@@ -53,14 +55,16 @@ class ReadTask:
     recipe: Recipe
     whole: WholeAmounts | None
     asked: tuple[Asked, ...]  # with the places of questions in the part
+    plans: Mapping[int, Plan]  # of the blocks
+    controls: frozenset[int]  # plans with a control
 
     @property
     def nbytes(self) -> int:
         """Approximate size in bytes of what is sent."""
         numbers = sum(values.nbytes for values in self.part.of_questions.values())
-        return sum(map(len, self.part.question_ids)) + numbers + sum(one.plan.sizes.nbytes for one in self.asked)
+        return sum(map(len, self.part.question_ids)) + numbers + sum(plan.sizes.nbytes for plan in self.plans.values())
 
-    def run(self) -> tuple[Outcome, ...] | Unreadable:
+    def run(self) -> tuple[Outcome | SharedOutcome, ...] | Unreadable:
         """Compute the outcomes of the blocks in order, or return that the files are unreadable here."""
         try:
             for path, _ in self.part.files:
@@ -68,7 +72,8 @@ class ReadTask:
         except OSError as error:
             return Unreadable(str(error))
         pool = _parts.get(self.part)
-        maker = self.recipe.maker(pool, None if self.whole is None else self.whole.of(pool))
+        amounts = None if self.whole is None else self.whole.of(pool)
+        maker = self.recipe.maker(pool, amounts, self.plans, self.controls)
         return tuple(maker.task(one).run() for one in self.asked)
 
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block
-from mssim.engine.exact_tasks import ExactTask, UntilTask, exact_task
-from mssim.engine.monte_carlo import ReplayTask, ReplayTasks
+from mssim.engine.exact_tasks import exact_task
+from mssim.engine.monte_carlo import ReplayTasks
+from mssim.engine.scheduler import Task
+from mssim.engine.shared_replays import AllTasks
 from mssim.pools.pool import Pool
 from mssim.prices import Prices
 from mssim.rules.plan import Plan
@@ -21,12 +23,12 @@ __all__ = ["Asked", "PartAmounts", "Recipe", "TaskMaker", "WholeAmounts"]
 
 
 class Asked(NamedTuple):
-    """A block, and what of its plan is asked for."""
+    """A block, and what it computes."""
 
     block: Block
-    plan: Plan
-    closed: NDArray[np.bool_]  # [budget], whether the accuracy has a closed form
+    closed: NDArray[np.bool_]  # [budget], whether the accuracy of its first plan has a closed form
     counts: bool  # whether replays add up what they spend
+    spends: bool  # whether closed forms include what they spend
 
 
 @dataclass(frozen=True)
@@ -34,22 +36,23 @@ class TaskMaker:
     """Creates the tasks of blocks of a pool, or of a part of it."""
 
     pool: Pool
-    replays: ReplayTasks
+    replays: AllTasks
+    plans: Mapping[int, Plan]
     replacement: bool
     amounts: Amounts | None
     parallel: int | None
 
-    def task(self, asked: Asked) -> ExactTask | UntilTask | ReplayTask:
+    def task(self, asked: Asked) -> Task:
         """Create the task of a block, with all data that it needs."""
         if not asked.block.exact:
-            return self.replays.task(asked.plan, asked.block, count=asked.counts)
+            return self.replays.task(asked.block, count=asked.counts)
         return exact_task(
             self.pool,
-            asked.plan,
+            self.plans[asked.block.plans[0]],
             asked.block,
             asked.closed,
             replacement=self.replacement,
-            amounts=self.amounts,
+            amounts=self.amounts if asked.spends else None,
             parallel=self.parallel,
         )
 
@@ -90,10 +93,25 @@ class Recipe:
     models: tuple[str, ...]
     parallel: int | None
     bins: bool
+    counts_stops: bool  # whether samples used and agreement of shared replays are replayed, too
 
-    def maker(self, pool: Pool, amounts: Amounts | None) -> TaskMaker:
-        """Return what creates the tasks of a pool, or of a part of it. Without amounts they do not count any."""
-        replays = ReplayTasks(
+    def maker(
+        self, pool: Pool, amounts: Amounts | None, plans: Mapping[int, Plan], controls: frozenset[int]
+    ) -> TaskMaker:
+        """Return what creates the tasks of a pool, or of a part of it. Without amounts they do not count any.
+
+        Parameters
+        ----------
+        pool : Pool
+            The pool, or a part of it.
+        amounts : Amounts or None
+            What its samples spend.
+        plans : mapping of int to Plan
+            Plans of the blocks, by index.
+        controls : frozenset of int
+            Indices of the plans that have a control.
+        """
+        tasks = ReplayTasks(
             pool,
             self.seed,
             replacement=self.replacement,
@@ -102,4 +120,5 @@ class Recipe:
             parallel=self.parallel,
             bins=self.bins,
         )
-        return TaskMaker(pool, replays, self.replacement, amounts, self.parallel)
+        replays = AllTasks(tasks, plans, controls, counts_stops=self.counts_stops)
+        return TaskMaker(pool, replays, plans, self.replacement, amounts, self.parallel)

@@ -12,7 +12,7 @@ LENGTHS = np.full((2, 40), 5, np.int32)  # ten rows for each question
 
 
 def blocks_of(*widths):
-    found = [Block(p, False, (0,), q, min(q + w, 40)) for p, w in enumerate(widths) for q in range(0, 40, w)]
+    found = [Block((p,), False, (0,), range(q, min(q + w, 40))) for p, w in enumerate(widths) for q in range(0, 40, w)]
     return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
 
 
@@ -64,6 +64,18 @@ def test_arrays_of_few_rows_count(monkeypatch):
     monkeypatch.setattr(areas, "_ROWS", 80)
     assert len(areas_of(blocks_of(1), range(40), IN_ORDER, LENGTHS, 5)) == 5
     assert len(areas_of(blocks_of(1), range(40), IN_ORDER, LENGTHS, 20)) == 20
+
+
+def test_blocks_of_scattered_questions(monkeypatch):
+    monkeypatch.setattr(areas, "_ROWS", 50)
+    blocks = [Block((0,), False, (0,), questions) for questions in ((0, 9, 30), (1, 9), range(30, 32), (0, 1, 39))]
+    found = areas_of(blocks, range(4), IN_ORDER, LENGTHS)
+    assert [(area.numbers, area.questions.tolist()) for area in found] == [
+        ((0, 1, 3), [0, 1, 9, 30, 39]),
+        ((2,), [30, 31]),
+    ]
+    assert moved(blocks[0], found[0].questions).questions == (0, 2, 3)
+    assert moved(blocks[1], found[0].questions).questions == range(1, 3)
 
 
 def test_no_blocks():

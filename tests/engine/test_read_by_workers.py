@@ -120,6 +120,15 @@ def test_what_draws_spend(tmp_path, options):
     assert np.isfinite(found.latency).any()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["auto", "monte_carlo"])
+def test_replays_for_an_error_and_shared_by_plans(files, method):
+    """Questions of a block are scattered, plans share its draws, and some have a control."""
+    rules = ["ms:x+y", "ms:x+y,agreement=0.6", "mix:x+y", "mix:x+y,vote=plurality", "sc:x,stop=beta"]
+    _, n_read = both(files, rules, [4, 9], method=method, mc_error=0.01, n_replays=3000)
+    assert n_read > 0
+
+
 def test_a_model_without_samples_of_some_questions(tmp_path):
     frame = pd.DataFrame(
         [

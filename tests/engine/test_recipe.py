@@ -60,10 +60,10 @@ def test_tasks_of_a_part(method, monkeypatch):
     part = pool.select(questions=["q0", "q1", "q2"])
     units = {name: work.amounts.unit(name, "xy") for name in work.known}
     whole = WholeAmounts(None, "all", False, False, units)
-    maker = work.recipe.maker(part, whole.of(part))
+    maker = work.recipe.maker(part, whole.of(part), dict(enumerate(work.plans)), frozenset())
     compared = 0
     for number, block in enumerate(work.blocks):
-        if block.end_question <= 3:
+        if max(block.questions) < 3:
             of_part = maker.task(work.asked(number)._replace(block=moved(block, questions)))
             pairs = list(zip(arrays_of(of_part), arrays_of(work.task(number)), strict=True))
             assert len(pairs) > 5
