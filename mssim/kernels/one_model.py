@@ -31,7 +31,7 @@ def _curve(recorded, ties, depth, replays, spending):
     values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _, sums = spending
     totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
-    hits, never = np.zeros((n_questions, depth), np.int64), np.empty((0, 0), np.uint16)
+    hits = np.zeros((n_questions, depth), np.int64)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
     seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
     right = np.zeros(depth * LANES, np.int64)
@@ -49,7 +49,7 @@ def _curve(recorded, ties, depth, replays, spending):
             _add_up(seen, depth, live, best, right)
             if plain.shape[0] > 0:
                 count_draws(
-                    q, n_questions, r, live, replays.n, depth, places, replays.replacement, sizes, never,
+                    q, n_questions, r, live, replays.n, depth, places, replays.replacement, sizes,
                     values, starts, plain, numbers, drawn, running, pending, sums, totals, histogram, lowest, span,
                 )  # fmt: skip
         for j in range(depth):

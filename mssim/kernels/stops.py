@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import larger
 from mssim.kernels.spending import NOTHING, PENDING, Spending, count_turns
-from mssim.kernels.streams import GOLDEN, HIGH, mix, word
+from mssim.kernels.streams import draw_next, put_numbers_back, word
 from mssim.kernels.tally import (
     FIRST,
     NO_ANSWER,
@@ -54,7 +54,7 @@ class Memory(NamedTuple):
 
     order: NDArray[np.uint16]  # [replay, 1, draw], drawn samples; of PENDING replays if what they spend is counted
     targets: NDArray[np.uint32]  # [draw], where they were drawn
-    scratch: NDArray[np.uint16]  # [sample], numbers of the samples, which are swapped and put back
+    numbers: NDArray[np.uint16]  # [sample], numbers of the samples, which are swapped and put back
     labels: NDArray[np.uint16]  # [sample], class << 1 | right; the last label stands for "no answer"
     tally: NDArray[np.int64]  # [label], see tally
     kept: NDArray[np.int64]  # [draw], right answers that are kept from a draw on
@@ -63,13 +63,11 @@ class Memory(NamedTuple):
 
 
 @inlined
-def _scatters_little(n, ordered, distinct, threshold, logs, inverse_logs):
-    """Return whether the entropy of n draws, over its maximum, is at most the threshold."""
+def _scatters_little(n, ordered, distinct, most, logs):
+    """Return whether the entropy of n draws, log2 n - ordered / n, is at most `most` times its maximum."""
     if distinct > 1:
-        scatter = (logs[n] - ordered * UNIT / n) * inverse_logs[distinct]
-    else:  # all agree: an imagined draw of another answer is counted too
-        scatter = logs[n + 1] - n * logs[n] / (n + 1)
-    return scatter <= threshold + _SLACK
+        return n * (logs[n] - most * logs[distinct]) <= ordered * UNIT
+    return logs[n + 1] - n * logs[n] / (n + 1) <= most  # all agree: an imagined draw of another answer is counted too
 
 
 @compiled
@@ -78,8 +76,8 @@ def _follow(recorded, ties, adopt, rule, replays, tables, spending, memory, ends
     kind, looks, by_second, by_draws, threshold, window, give_up, by_votes, kinds, given = rule
     values, starts, joins, plain, sizes, spent, _, drawn, running, base, pending, still, sums = spending
     totals, histogram, lowest, span = spent
-    order, targets, scratch, labels, tally, kept, reached, depths = memory
-    logs, inverse_logs, _, steps = tables
+    order, targets, numbers, labels, tally, kept, reached, depths = memory
+    logs, _, _, steps = tables
     depth, counted = hits.shape[1], plain.shape[0] > 0
     for q in range(hits.shape[0]):
         n, right, table_of = lengths[0, q], hits[q], kinds[q]
@@ -91,15 +89,11 @@ def _follow(recorded, ties, adopt, rule, replays, tables, spending, memory, ends
             state, tie_state = word(keys[0, q], replays.first + r), word(tie_keys[q], replays.first + r)
             at, j, end = r % PENDING if counted else 0, 0, depth + 1
             leader, votes, second = np.int64(0), np.int64(0), np.int64(0)
-            voted, distinct, ordered, last, same = 0, 0, np.int64(0), np.int64(-1), 0
+            voted, distinct, ordered, last, same = np.int64(0), np.int64(0), np.int64(0), np.int64(-1), 0
             tally[nothing] = NO_ANSWER
             while j < depth:
-                state += GOLDEN
-                begin, among = (0, n) if replays.replacement else (j, n - j)
-                t = np.uint32(begin) + np.uint32(((mix(state) >> HIGH) * np.uint64(among)) >> HIGH)
-                s = scratch[t]
-                scratch[t] = scratch[t if replays.replacement else np.uint32(j)]
-                targets[np.uint32(j)], order[at, 0, np.uint32(j)] = t, s
+                s = draw_next(j, n, state, numbers, targets, replays.replacement)
+                order[at, 0, np.uint32(j)] = s
                 label = np.int64(labels[s])
                 before, tag = tally[np.uint32(label)], np.int64(depth - j) << 17
                 if ties != FIRST:  # also of classes that were seen: whether a class is new is not predictable
@@ -130,21 +124,21 @@ def _follow(recorded, ties, adopt, rule, replays, tables, spending, memory, ends
                     done = (first >= by_second[second] and first >= by_draws[j]) or first <= give_up[second]
                     done = done and looks[j] and first > 0
                     if done and threshold < np.inf:
-                        done = _scatters_little(j, ordered, distinct, threshold, logs, inverse_logs)
+                        done = _scatters_little(j, ordered, distinct, threshold + _SLACK, logs)
                 if done:
                     end = j
                     kept[j - 1] += (votes if adopt else leader) & 1
                     break
                 right[np.uint32(j - 1)] += leader & 1
             ends[q, r] = end
+            put_numbers_back(j, targets, numbers)
             for k in range(j):
-                t = targets[np.uint32(k)]
-                scratch[t] = t
                 tally[np.uint32(labels[order[at, 0, np.uint32(k)]])] = 0
             if counted and (at == PENDING - 1 or r == replays.n - 1):
                 count_turns(
                     q, r - at, at + 1, replays.n, order, reached, ends, depths, sizes,
-                    values, starts, joins, plain, drawn, running, base, pending, still, sums, totals, histogram, lowest, span,
+                    values, starts, joins, plain, drawn, running, base, pending, still, sums, totals, histogram,
+                    lowest, span,
                 )  # fmt: skip
         tally[nothing] = 0
         stopped = np.int64(0)  # replays that stopped with a right answer
@@ -193,7 +187,7 @@ def _followed(
     memory = Memory(
         order=np.empty((PENDING if len(spending.plain) else 1, 1, depth), np.uint16),
         targets=np.empty(depth, np.uint32),
-        scratch=np.arange(width, dtype=np.uint16),
+        numbers=np.arange(width, dtype=np.uint16),
         labels=np.empty(width, np.uint16),
         tally=np.zeros(2 * most_classes(recorded.offsets) + 1, np.int64),
         kept=np.zeros(depth, np.int64),

@@ -1,6 +1,5 @@
 """Curves of one model: every replay as the oracle draws and counts it."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
