@@ -1,6 +1,6 @@
 """When one model stops by a rule that reads a recorded number of each draw, in every replay.
 
-As in `stops`, the replays proper draw the same samples again. A draw is a sample and not only a class, because its
+The votes draw the same samples again (see `stops.curve_until` and `turns`). A draw is a sample and not only a class, because its
 number is looked up. Draws without an answer leave every rule as it was.
 """
 
