@@ -1,7 +1,7 @@
 """When one model stops by a rule that reads a recorded number of each draw, in every replay.
 
-The votes draw the same samples again (see `stops.curve_until` and `turns`). A draw is a sample and not only a class, because its
-number is looked up. Draws without an answer leave every rule as it was.
+The votes draw the same samples again (see `stops.curve_until` and `turns`). A draw is a sample and not only a class,
+because its number is looked up. Draws without an answer leave every rule as it was.
 """
 
 from __future__ import annotations
