@@ -2,36 +2,38 @@
 
 The file has three tables. `run` has one row: `settings` (JSON of everything that determines the numbers), `provenance`
 (JSON) and the questions as Parquet. `blocks` has one row per finished block: its number, the fields of `Block` as JSON,
-and the arrays of its `Outcome`, concatenated as little-endian float64. `shards` lists the shards of the file. `crc` is
+and the arrays of its outcomes, concatenated as little-endian float64. `shards` lists the shards of the file. `crc` is
 the CRC-32 of the other columns of a row.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mssim._files import usable_path
-from mssim.engine.blocks import Block, Outcome
+from mssim.engine.blocks import Block, Outcome, SharedOutcome
 from mssim.errors import MssimError
-from mssim.rules.plan import QUANTITIES
+from mssim.rules.plan import QUANTITIES, Plan
 
 __all__ = ["Checkpoint", "FilePath", "Header", "differences"]
 
 FilePath = str | os.PathLike[str]
 
 _APPLICATION = int.from_bytes(b"mssm")
-_VERSION = 2
+_VERSION = 3
 _COMMIT_EVERY = 1.0  # seconds of work that a crash can lose
 _SCHEMA = """
 CREATE TABLE run (settings TEXT NOT NULL, provenance TEXT NOT NULL, questions BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -166,12 +168,12 @@ class Checkpoint:
         """Numbers of the finished blocks."""
         return frozenset(self._held)
 
-    def add(self, number: int, block: Block, outcome: Outcome) -> bool:
+    def add(self, number: int, block: Block, outcome: Outcome | SharedOutcome) -> bool:
         """Write a finished block, and return whether it is new. `commit_in_time` makes it durable."""
         if number in self._held:
             return False
-        text = json.dumps(block)
-        data = b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in outcome)
+        text = block.text
+        data = b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in (_lengths(outcome), *outcome))
         with self.clear_errors():
             if not self._file.in_transaction:
                 self._file.execute("BEGIN")
@@ -199,19 +201,23 @@ class Checkpoint:
             for number, text, data, crc in self._file.execute("SELECT number, block, data, crc FROM blocks"):
                 if _crc(number, text, data) != crc:
                     raise ValueError(f"the checksum of block {number} is wrong")
-                plan, exact, budgets, *rest = json.loads(text)
-                yield number, Block(plan, exact, tuple(budgets), *rest), data
+                yield number, Block.read(text), data
 
-    def outcome_of(self, block: Block, n_stages: int, data: bytes) -> Outcome:
+    def outcome_of(self, block: Block, plans: Sequence[Plan], data: bytes) -> Outcome | SharedOutcome:
         """Return the arrays of a block."""
-        shape = (len(block.budgets), block.end_question - block.first_question)
-        each = shape[0] * shape[1]
         with self.clear_errors():
             values = np.frombuffer(data, "<f8").astype(float)
-            shapes = [shape, (n_stages, *shape), shape, (len(QUANTITIES), *shape), (-1, 2)]
-            ends = each * np.cumsum([1, n_stages, 1, len(QUANTITIES)])
-            parts = zip(np.split(values, ends), shapes, strict=True)
-            return Outcome(*(part.reshape(its) for part, its in parts))
+            first, second = (int(n) for n in values[:2])
+            shape = (len(block.budgets), len(block.questions))
+            n_plans, n_stages = len(block.plans), max(len(plans[i].models) for i in block.plans)
+            if second < 0:
+                shapes = [shape, (n_stages, *shape), shape, (len(QUANTITIES), *shape), (first, 2)]
+            else:
+                one = (n_plans, *shape)
+                shapes = [one, (first, n_stages, *shape), (second, *one)]
+            parts = np.split(values[2:], np.cumsum([math.prod(its) for its in shapes[:-1]]))
+            found = [part.reshape(its) for part, its in zip(parts, shapes, strict=True)]
+            return Outcome(*found) if second < 0 else SharedOutcome(*found)
 
     # Shards ---------------------------------------------------------------------------------------------------------
 
@@ -262,6 +268,13 @@ class Checkpoint:
         return MssimError(
             f"{self.path} is damaged or not a checkpoint of mssim ({error}), and is not overwritten. Use another file."
         )
+
+
+def _lengths(outcome: Outcome | SharedOutcome) -> NDArray[np.float64]:
+    """Return the lengths of the arrays that vary; the second is negative for the outcome of one plan."""
+    if isinstance(outcome, SharedOutcome):
+        return np.array([len(outcome.stopped), len(outcome.control)], dtype=np.float64)
+    return np.array([len(outcome.histogram), -1], dtype=np.float64)
 
 
 def _crc(*parts: str | bytes | int) -> int:

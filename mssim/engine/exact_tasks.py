@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block, Outcome
-from mssim.engine.exact import chances, counts_of, expected, nothing_known
+from mssim.engine.exact import certain, chances, counts_of, expected, nothing_known
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from mssim.engine.exact_until import expected_until, mean_amounts
 from mssim.engine.limited import codes_of
@@ -43,6 +43,8 @@ class ExactTask:
     def run(self) -> Outcome:
         """Compute expectations."""
         found = expected(self.plan, self.counts, self.closed)
+        if self.plan.vote is not None:
+            found = found._replace(right=np.where(np.isnan(found.right), certain(self.counts), found.right))
         if self.samples is None:
             return found
         spent = expected_spend(
@@ -79,7 +81,7 @@ def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions
     width = max(1, min(64, _CELLS_PER_TASK // cells))
     budgets = tuple(range(closed.size))
     for q in range(0, n_questions, width):
-        yield Block(number, True, budgets, q, min(q + width, n_questions))
+        yield Block((number,), True, budgets, range(q, min(q + width, n_questions)))
 
 
 def exact_task(
@@ -93,10 +95,12 @@ def exact_task(
     parallel: int | None = None,
 ) -> ExactTask | UntilTask:
     """Return the task of a block. Without amounts it does not compute what the draws spend."""
+    questions = block.at
+    assert isinstance(questions, slice)
     if plan.accepts is not None:
-        return _until_task(pool, plan, block.questions, replacement, amounts)
-    counts = counts_of(pool, plan.models, block.questions, plan.max_tokens, replacement=replacement)
-    samples = None if amounts is None else _samples(pool, plan, block.questions, amounts)
+        return _until_task(pool, plan, questions, replacement, amounts)
+    counts = counts_of(pool, plan.models, questions, plan.max_tokens, replacement=replacement)
+    samples = None if amounts is None else _samples(pool, plan, questions, amounts)
     return ExactTask(plan, counts, closed, samples, parallel)
 
 

@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST_SHARE = 0.75  # of the recorded samples that a run draws; above, single samples are left out with a large bias
+_MOST_REPLAYS = 10_000
 _QUESTIONS_PER_TASK = 4  # each is evaluated once per model and distinct answer
 
 
@@ -98,7 +99,8 @@ class JackknifeWork:
         job = self._job
         strategy = list(job.strategies.values())[s]
         plans = [plan.at(budgets) for plan in job.per_strategy[s]]
-        work = GroupWork(strategy, plans, self._pool, job.n_replays, job.seed, replacement=job.replacement)
+        n_replays = min(job.n_replays, _MOST_REPLAYS)
+        work = GroupWork(strategy, plans, self._pool, n_replays, job.seed, replacement=job.replacement)
         self._groups[s] = budgets, work
         return work
 

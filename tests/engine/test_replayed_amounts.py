@@ -70,9 +70,10 @@ def replayed(pool, strategy, budgets, *, n_replays, seed=0, replacement=False, p
     found = []
     for number, plan in enumerate(strategy.plans(np.asarray(budgets))):
         totals, histogram = np.zeros((len(QUANTITIES), len(budgets), len(pool.questions))), {}
-        for block in replay_blocks(number, plan, np.arange(len(budgets)), pool, n_replays):
+        questions = np.arange(len(pool.questions))
+        for block in replay_blocks((number,), [plan], np.arange(len(budgets)), questions, pool, n_replays):
             outcome = tasks.task(plan, block).run()
-            totals[:, np.array(block.budgets), block.questions] += outcome.spent
+            totals[:, np.array(block.budgets), block.at] += outcome.spent
             for place, count in outcome.histogram.astype(int).tolist():
                 histogram[place] = histogram.get(place, 0) + count
         found.append((totals, histogram))
@@ -168,7 +169,7 @@ def test_a_question_with_an_unknown_amount_is_unknown_and_leaves_no_histogram():
 def test_without_amounts_or_count_what_is_spent_is_unknown():
     pool = small_pool(output_tokens=7.0)
     (plan,) = SelfConsistency("x").plans(np.array([2]))
-    (block,) = replay_blocks(0, plan, np.arange(1), pool, 3)
+    (block,) = replay_blocks((0,), [plan], np.arange(1), np.arange(len(pool.questions)), pool, 3)
     counting = ReplayTasks(pool, 0, replacement=False, amounts=Amounts(pool), bins=True)
     tasks = [
         ReplayTasks(pool, 0, replacement=False).task(plan, block),
@@ -194,9 +195,9 @@ def test_what_is_spent_does_not_depend_on_blocks():
     totals, histogram = np.zeros_like(whole), {}
     for first, n in ((0, 7), (7, 1), (8, 22)):
         for question in range(3):
-            block = Block(0, False, (0, 1), question, question + 1, first, n)
+            block = Block((0,), False, (0, 1), range(question, question + 1), first, n)
             outcome = tasks.task(plan, block).run()
-            totals[:, :, block.questions] += outcome.spent
+            totals[:, :, block.at] += outcome.spent
             for place, number in outcome.histogram.astype(int).tolist():
                 histogram[place] = histogram.get(place, 0) + number
     assert totals.tolist() == whole.tolist()
