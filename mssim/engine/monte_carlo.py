@@ -17,7 +17,7 @@ from mssim.engine.limited import Limits, codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
 from mssim.engine.stage_rules import rules_of, skipped, stage_outcome
-from mssim.engine.stop_kernels import stop_ends
+from mssim.engine.stop_kernels import stop_curve, stop_ends
 from mssim.engine.traces import Lows, bar_at
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
@@ -131,13 +131,14 @@ class ReplayTask:
         return self._staged(found.hits[0], found.stopped[0])
 
     def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
-        sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
-        if self.plan.stop is None:
-            hits = one_model.curve(self.recorded, ties, int(sizes.max()), self.replays, counted)
+        plan, ties = self.plan, TIE_RULES[vote.ties]
+        sizes, depth = plan.sizes[0], int(plan.sizes.max())
+        if plan.stop is None:
+            ends = self._ends()
+            hits = one_model.curve(self.recorded, ties, depth, self.replays, counted)
         else:
-            hits = one_model.stopping_curve(
-                self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays, counted
-            )
+            looks, given = plan.asked(depth), (self.recorded, ties, depth, plan.adopt, self.of_stop, self.replays)
+            hits, ends = stop_curve(plan.stop, self.table, looks, *given, counted)
         return self._stopped_outcome(hits[:, sizes - 1], ends)
 
     def _vote_by_sample(self, vote: Vote, counted: spending.Spending) -> Outcome:
