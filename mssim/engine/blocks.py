@@ -8,7 +8,7 @@ import numpy as np
 
 from mssim.rules.plan import QUANTITIES, Floats
 
-__all__ = ["Block", "Outcome"]
+__all__ = ["Block", "Outcome", "edges"]
 
 
 class Block(NamedTuple):
@@ -26,6 +26,17 @@ class Block(NamedTuple):
     def questions(self) -> slice:
         """Questions of the block."""
         return slice(self.first_question, self.end_question)
+
+
+def edges(n: int, n_parts: int) -> list[int]:
+    """Return where the parts of n questions or replays begin and end; their sizes differ by at most one.
+
+    Examples
+    --------
+    >>> edges(10, 3)
+    [0, 3, 6, 10]
+    """
+    return [n * i // n_parts for i in range(n_parts + 1)]
 
 
 class Outcome(NamedTuple):

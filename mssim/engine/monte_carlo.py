@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.ballots import levels_of, ranks_of, scaled
-from mssim.engine.blocks import Block, Outcome
+from mssim.engine.blocks import Block, Outcome, edges
 from mssim.engine.exact import counts_of
 from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
@@ -45,9 +45,11 @@ from mssim.rules.strategies.adaptive_allocation import levels
 from mssim.rules.strategies.difficulty_adaptive import hardest_first
 from mssim.rules.votes import Vote
 
-__all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
+__all__ = ["ReplayTask", "ReplayTasks", "draws_per_task", "planned_draws", "replay_blocks"]
 
 _DRAWS_PER_TASK = 10_000_000  # about 0.1 s, small enough to distribute and large enough for little overhead
+_FEWEST_DRAWS = 1_000_000  # of a task, about 10 ms, at least ten times as long as its creation takes
+_TASKS = 64  # tasks of a small job, so that no processor waits long for the last ones
 _BYTES_PER_TASK = 4_000_000  # small enough to send to another machine
 _WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
 _ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
@@ -374,31 +376,45 @@ class ReplayTasks:
         return cut_tokens(numbers, plan.max_tokens) if column == "output_tokens" else numbers
 
 
-def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
-    """Split the replays of a plan into blocks; `budgets` are indices of the replayed budgets."""
+def planned_draws(plan: Plan, n_questions: int, n_replays: int) -> int:
+    """Return the most draws of the replays of a plan."""
+    return int(plan.sizes.max(axis=1).sum()) * n_questions * n_replays
+
+
+def draws_per_task(draws: int) -> int:
+    """Return the most draws of a task, where all tasks together have so many."""
+    return min(_DRAWS_PER_TASK, max(_FEWEST_DRAWS, draws // _TASKS))
+
+
+def replay_blocks(
+    number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int, limit: int | None = None
+) -> Iterator[Block]:
+    """Split the replays of a plan into blocks of about equal size.
+
+    `budgets` are indices of the replayed budgets, and `limit` is the most draws of a block.
+    """
     # The start of a model's second turn, and what a part of a run adds to the parts before, depend on the budget. Then
     # each budget is replayed separately.
     apart = plan.repeats or plan.is_linked
     groups = [(b,) for b in budgets.tolist()] if apart else [tuple(budgets.tolist())]
     n_questions = len(pool.questions)
     for group in groups:
-        width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays)
-        edges = np.linspace(0, n_replays, min(pieces, n_replays) + 1).astype(int).tolist()
-        for q in range(0, n_questions, width):
-            for first, last in pairwise(edges):
-                yield Block(number, False, group, q, min(q + width, n_questions), first, last - first)
+        width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays, limit or _DRAWS_PER_TASK)
+        for begin, end in pairwise(edges(n_questions, -(-n_questions // width))):
+            for first, last in pairwise(edges(n_replays, min(pieces, n_replays))):
+                yield Block(number, False, group, begin, end, first, last - first)
 
 
-def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, int]:
-    """Return the number of questions of a block, and the number of parts of their replays."""
+def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int, limit: int) -> tuple[int, int]:
+    """Return the most questions of a block, and the number of parts of their replays."""
     n_stages, n_budgets = sizes.shape
     n_questions, n_samples = pool.codes.shape[1:]
     draws = int((sizes.max(axis=1) + _skipped(plan._replace(sizes=sizes))).sum()) * n_replays  # per question
     loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers read and written, about as slow as draws
     size = loaded * (2 + 4 * len(QUANTITIES) + 8 * len(plan.columns)) + found * 8
-    fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
+    fits = min(limit // (draws + loaded + found), _BYTES_PER_TASK // size)
     width = n_questions if plan.is_joint else max(1, min(n_questions, fits))
-    return width, max(1, draws * width // _DRAWS_PER_TASK)
+    return width, max(1, draws * width // limit)
 
 
 def _skipped(plan: Plan) -> Ints:

@@ -14,7 +14,7 @@ from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import nothing_known
 from mssim.engine.exact_tasks import ExactTask, UntilTask, exact_blocks, exact_task
 from mssim.engine.job import Job
-from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, replay_blocks
+from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, draws_per_task, planned_draws, replay_blocks
 from mssim.pools.pool import Pool
 from mssim.results.spread import Histogram
 from mssim.rules.plan import QUANTITIES, Plan
@@ -43,13 +43,17 @@ class Work:
         self._amounts = amounts if self._known else None
         self._counted = [self._counts(plan, closed) for plan, closed in zip(job.plans, job.closed, strict=True)]
         self.blocks: list[Block] = []
-        few = _few(job.n_replays, len(pool.questions))
+        n_questions = len(pool.questions)
+        few = _few(job.n_replays, n_questions)
+        replayed: list[tuple[int, Plan, NDArray[np.int64], int]] = []
         for i, (plan, closed) in enumerate(zip(job.plans, job.closed, strict=True)):
             if job.method != "monte_carlo":
-                self.blocks += exact_blocks(i, plan, closed, len(pool.questions))
+                self.blocks += exact_blocks(i, plan, closed, n_questions)
             replays = np.where(closed & ~self._counts_all(plan), self._counted[i] * few, job.n_replays)
-            for n in np.unique(replays[replays > 0]).tolist():
-                self.blocks += replay_blocks(i, plan, np.nonzero(replays == n)[0], pool, n)
+            replayed += [(i, plan, np.nonzero(replays == n)[0], n) for n in np.unique(replays[replays > 0]).tolist()]
+        draws = sum(planned_draws(plan.at(budgets), n_questions, n) for _, plan, budgets, n in replayed)
+        for i, plan, budgets, n in replayed:
+            self.blocks += replay_blocks(i, plan, budgets, pool, n, draws_per_task(draws))
         random.Random(0).shuffle(self.blocks)
         self._replays = ReplayTasks(
             pool,
