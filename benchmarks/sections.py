@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     "engines",
+    "aggregates",
     "growth",
     "threads",
     "exact",
