@@ -86,6 +86,8 @@ def _as_compiled(kernel, convert):
     def run(*args):
         with np.errstate(all="ignore"):  # as compiled; random words wrap around
             found = kernel(*map(convert, args))
+        if hasattr(found, "_fields"):
+            return type(found)(*map(np.asarray, found))
         return tuple(map(np.asarray, found)) if isinstance(found, tuple) else np.asarray(found)
 
     return run

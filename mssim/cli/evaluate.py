@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _MOST_SHARDS = 10**6
 _SCOPES = ("questions", "these")
 _OF_SPREAD = ("quantiles", "tokens_exceed", "cost_exceeds", "latency_exceeds")
-_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel", "shares_draws")
+_PASSED_ON = ("method", "n_replays", "mc_error", "seed", "replacement", "prices", "tokens", "parallel", "shares_draws")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
 _KEYS: dict[str, tuple[type, ...]] = {
@@ -65,6 +65,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "budgets": (int, list, str),
     "method": (str,),
     "n_replays": (int,),
+    "mc_error": (int, float),
     "seed": (int,),
     "replacement": (bool,),
     "prices": (dict, str),
@@ -126,7 +127,17 @@ def evaluate(
     method: Annotated[
         str | None, typer.Option(help="auto, exact (closed forms only) or monte_carlo. [default: auto]")
     ] = None,
-    n_replays: Annotated[int | None, typer.Option(help="Number of Monte Carlo replays. [default: 10000]")] = None,
+    n_replays: Annotated[
+        int | None,
+        typer.Option(help="Number of Monte Carlo replays of every question; with --mc-error, the most on average."),
+    ] = None,
+    mc_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Monte Carlo error of accuracies at which there are enough replays: 1e-4 is 0.01 points. [default: "
+            "1e-4 with at most 10000 replays, unless --n-replays is given]"
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the replays. [default: 0]")] = None,
     replacement: Annotated[
         bool | None,
@@ -219,6 +230,7 @@ def evaluate(
         "budgets": budgets,
         "method": method,
         "n_replays": n_replays,
+        "mc_error": mc_error,
         "seed": seed,
         "replacement": replacement,
         "prices": prices_of(price, prices),

@@ -70,7 +70,17 @@ def report(
         str | None,
         typer.Option(help="Limits of the mean number of samples per question: 4,8,16. [default: powers of two]"),
     ] = None,
-    n_replays: Annotated[int, typer.Option(help="Number of Monte Carlo replays.")] = 2000,
+    n_replays: Annotated[
+        int | None,
+        typer.Option(help="Number of Monte Carlo replays of every question; with --mc-error, the most on average."),
+    ] = None,
+    mc_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Monte Carlo error of accuracies at which there are enough replays: 1e-4 is 0.01 points. [default: "
+            "2e-4 with at most 2000 replays, unless --n-replays is given]"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of replays, folds and bootstrap.")] = 0,
     price: PricePerSample = None,
     prices: PriceTable = None,
@@ -118,6 +128,7 @@ def report(
             clusters=clusters,
             confidence_level=confidence_level,
             n_replays=n_replays,
+            mc_error=mc_error,
             seed=seed,
             title=title or str(loaded.info.get("title") or Path(pool).resolve().name),
             command=shlex.join(["mssim", *sys.argv[1:]]),

@@ -133,7 +133,17 @@ def tune(
     runs: Annotated[
         int | None, typer.Option(help="Choose on this many single runs, and report the optimism they add.")
     ] = None,
-    n_replays: Annotated[int, typer.Option(help="Number of Monte Carlo replays.")] = 2000,
+    n_replays: Annotated[
+        int | None,
+        typer.Option(help="Number of Monte Carlo replays of every question; with --mc-error, the most on average."),
+    ] = None,
+    mc_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Monte Carlo error of accuracies at which there are enough replays: 1e-4 is 0.01 points. [default: "
+            "2e-4 with at most 2000 replays, unless --n-replays is given]"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of replays, runs and folds.")] = 0,
     replacement: Annotated[
         bool,
@@ -217,6 +227,7 @@ def tune(
             n_folds=folds,
             n_runs=runs,
             n_replays=n_replays,
+            mc_error=mc_error,
             seed=seed,
             replacement=replacement,
             prices=paid,

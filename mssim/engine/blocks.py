@@ -2,30 +2,68 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mssim.rules.plan import QUANTITIES, Floats
+from mssim.rules.plan import QUANTITIES, Floats, Ints
 
-__all__ = ["Block", "Outcome", "edges"]
+__all__ = ["Block", "Outcome", "edges", "indices", "picked"]
 
 
 class Block(NamedTuple):
-    """A block of questions and replays of one plan, as indices, so that a list of all blocks is small."""
+    """A block of questions and replays of some plans, as indices, so that a list of all blocks is small."""
 
-    plan: int  # index of the plan
-    exact: bool  # closed form; otherwise replays
+    plans: tuple[int, ...]  # indices of the plans, whose budgets are equal
+    exact: bool  # closed form of one plan; otherwise replays, which the plans share
     budgets: tuple[int, ...]  # indices of the budgets
-    first_question: int
-    end_question: int  # exclusive
+    questions: Sequence[int]  # indices: a range if they are neighbours, else a tuple
     first_replay: int = 0
     n_replays: int = 0
 
     @property
-    def questions(self) -> slice:
-        """Questions of the block."""
-        return slice(self.first_question, self.end_question)
+    def at(self) -> slice | Ints:
+        """The questions as an index of an array."""
+        near = isinstance(self.questions, range)
+        return slice(self.questions[0], self.questions[-1] + 1) if near else np.array(self.questions)
+
+    @property
+    def text(self) -> str:
+        """The block as JSON."""
+        return json.dumps([list(field) if isinstance(field, Sequence) else field for field in self])
+
+    @classmethod
+    def read(cls, text: str) -> Block:
+        """Return the block that `text` describes.
+
+        Examples
+        --------
+        >>> Block.read(Block((0,), True, (0, 1), range(3, 5)).text).at
+        slice(3, 5, None)
+        """
+        plans, exact, budgets, questions, first, n = json.loads(text)
+        return cls(tuple(plans), exact, tuple(budgets), indices(questions), first, n)
+
+
+def indices(numbers: Sequence[int] | Ints) -> Sequence[int]:
+    """Return increasing indices as a range if they are neighbours, else as a tuple.
+
+    Examples
+    --------
+    >>> indices([4, 5, 6]), indices([4, 6])
+    (range(4, 7), (4, 6))
+    """
+    found = [int(number) for number in numbers]
+    near = found == list(range(found[0], found[0] + len(found)))
+    return range(found[0], found[0] + len(found)) if near else tuple(found)
+
+
+def picked(values: NDArray[Any], rows: Sequence[int], questions: slice | Ints) -> NDArray[Any]:
+    """Return a copy of some rows of values [row, question, ...] at some questions."""
+    return values[rows, questions] if isinstance(questions, slice) else values[np.ix_(np.asarray(rows), questions)]
 
 
 def edges(n: int, n_parts: int) -> list[int]:
@@ -40,21 +78,32 @@ def edges(n: int, n_parts: int) -> list[int]:
 
 
 class Outcome(NamedTuple):
-    """Result of a plan or a block, per budget and question: expectations, or sums over replays."""
+    """Result of a plan, per budget and question: expectations, or sums over the replays of a block."""
 
     right: Floats  # [budget, question], correct answers
     drawn: Floats  # [stage, budget, question], drawn samples
     agreed: Floats  # [budget, question], agreeing stages or windows, at most one per replay
     spent: Floats  # [quantity, budget, question], see QUANTITIES; NaN where unknown here
     histogram: Floats  # [entry, 2], places of totals of replays in the histogram, and their numbers
+    control: Floats  # [2, budget, question], replays in which a control, and it and the plan are right; or empty
 
     @classmethod
     def of(
-        cls, right: Floats, drawn: Floats, agreed: Floats, spent: Floats | None = None, histogram: Floats | None = None
+        cls,
+        right: Floats,
+        drawn: Floats,
+        agreed: Floats,
+        spent: Floats | None = None,
+        histogram: Floats | None = None,
+        control: Floats | None = None,
     ) -> Outcome:
         """Return an outcome; by default what it spent is unknown."""
         unknown = np.full((len(QUANTITIES), *right.shape), np.nan)
-        nothing = np.empty((0, 2))
         return cls(
-            right, drawn, agreed, unknown if spent is None else spent, nothing if histogram is None else histogram
+            right,
+            drawn,
+            agreed,
+            unknown if spent is None else spent,
+            np.empty((0, 2)) if histogram is None else histogram,
+            np.empty((0, *right.shape)) if control is None else control,
         )

@@ -2,36 +2,38 @@
 
 The file has three tables. `run` has one row: `settings` (JSON of everything that determines the numbers), `provenance`
 (JSON) and the questions as Parquet. `blocks` has one row per finished block: its number, the fields of `Block` as JSON,
-and the arrays of its `Outcome`, concatenated as little-endian float64. `shards` lists the shards of the file. `crc` is
+and the arrays of its outcomes, concatenated as little-endian float64. `shards` lists the shards of the file. `crc` is
 the CRC-32 of the other columns of a row.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mssim._files import usable_path
 from mssim.engine.blocks import Block, Outcome
 from mssim.errors import MssimError
-from mssim.rules.plan import QUANTITIES
+from mssim.rules.plan import QUANTITIES, Plan
 
 __all__ = ["Checkpoint", "FilePath", "Header", "differences"]
 
 FilePath = str | os.PathLike[str]
 
 _APPLICATION = int.from_bytes(b"mssm")
-_VERSION = 2
+_VERSION = 3
 _COMMIT_EVERY = 1.0  # seconds of work that a crash can lose
 _SCHEMA = """
 CREATE TABLE run (settings TEXT NOT NULL, provenance TEXT NOT NULL, questions BLOB NOT NULL, crc INTEGER NOT NULL);
@@ -166,12 +168,12 @@ class Checkpoint:
         """Numbers of the finished blocks."""
         return frozenset(self._held)
 
-    def add(self, number: int, block: Block, outcome: Outcome) -> bool:
+    def add(self, number: int, block: Block, outcomes: Sequence[Outcome]) -> bool:
         """Write a finished block, and return whether it is new. `commit_in_time` makes it durable."""
         if number in self._held:
             return False
-        text = json.dumps(block)
-        data = b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in outcome)
+        text = block.text
+        data = b"".join(_written(outcome) for outcome in outcomes)
         with self.clear_errors():
             if not self._file.in_transaction:
                 self._file.execute("BEGIN")
@@ -199,19 +201,18 @@ class Checkpoint:
             for number, text, data, crc in self._file.execute("SELECT number, block, data, crc FROM blocks"):
                 if _crc(number, text, data) != crc:
                     raise ValueError(f"the checksum of block {number} is wrong")
-                plan, exact, budgets, *rest = json.loads(text)
-                yield number, Block(plan, exact, tuple(budgets), *rest), data
+                yield number, Block.read(text), data
 
-    def outcome_of(self, block: Block, n_stages: int, data: bytes) -> Outcome:
-        """Return the arrays of a block."""
-        shape = (len(block.budgets), block.end_question - block.first_question)
-        each = shape[0] * shape[1]
+    def outcomes_of(self, block: Block, plans: Sequence[Plan], data: bytes) -> list[Outcome]:
+        """Return the arrays of a block, one outcome for each of its plans."""
         with self.clear_errors():
-            values = np.frombuffer(data, "<f8").astype(float)
-            shapes = [shape, (n_stages, *shape), shape, (len(QUANTITIES), *shape), (-1, 2)]
-            ends = each * np.cumsum([1, n_stages, 1, len(QUANTITIES)])
-            parts = zip(np.split(values, ends), shapes, strict=True)
-            return Outcome(*(part.reshape(its) for part, its in parts))
+            values, found = np.frombuffer(data, "<f8"), []
+            for i in block.plans:
+                outcome, values = _read(values, (len(block.budgets), len(block.questions)), len(plans[i].models))
+                found.append(outcome)
+            if values.size:
+                raise ValueError(f"a block has {values.size} numbers too many")
+            return found
 
     # Shards ---------------------------------------------------------------------------------------------------------
 
@@ -262,6 +263,20 @@ class Checkpoint:
         return MssimError(
             f"{self.path} is damaged or not a checkpoint of mssim ({error}), and is not overwritten. Use another file."
         )
+
+
+def _written(outcome: Outcome) -> bytes:
+    """Return the lengths of the last two arrays, which vary, and all arrays."""
+    lengths = np.array([len(outcome.histogram), len(outcome.control)])
+    return b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in (lengths, *outcome))
+
+
+def _read(values: NDArray[np.float64], shape: tuple[int, int], n_stages: int) -> tuple[Outcome, NDArray[np.float64]]:
+    """Return the first outcome among numbers, and the numbers after it."""
+    n_entries, n_controls = (int(n) for n in values[:2])
+    shapes = [shape, (n_stages, *shape), shape, (len(QUANTITIES), *shape), (n_entries, 2), (n_controls, *shape)]
+    *parts, rest = np.split(values[2:].astype(float), np.cumsum([math.prod(its) for its in shapes]))
+    return Outcome(*(part.reshape(its) for part, its in zip(parts, shapes, strict=True))), rest
 
 
 def _crc(*parts: str | bytes | int) -> int:

@@ -108,7 +108,7 @@ class _Spends:
                 budgets = np.array([1])  # the evaluation raises an error that says what was recorded
             own = {self._name: budgets}
             one = replace(self._job, strategies={self._name: self._strategy}, budgets=budgets, own=own, limits={})
-            one = replace(one, quantiles=False)
+            one = replace(one, quantiles=False, mc_error=None)
             replays = min(_MOST_REPLAYS, one.n_replays) if Work(one, self._pool).adds_up else 1
             self._parts.append((budgets, self._run(replace(one, n_replays=replays))))
             yield self._parts[-1]

@@ -19,8 +19,10 @@ from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
 from mssim.engine.limited import limit_warnings
+from mssim.engine.pilot import allocate
 from mssim.engine.scheduler import Progress, run_blocks
-from mssim.engine.work import Totals, Work
+from mssim.engine.totals import Totals
+from mssim.engine.work import Work
 from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
@@ -34,7 +36,8 @@ def evaluate(
     budgets: ArrayLike | None = None,
     *,
     method: str = "auto",
-    n_replays: int = 10_000,
+    n_replays: int | None = None,
+    mc_error: float | None = None,
     seed: int = 0,
     replacement: bool = False,
     prices: PricesLike | None = None,
@@ -77,8 +80,13 @@ def evaluate(
         and routers over it, for Coverage, Reliability and UntilVerified, and for ModelSwitch, Cascade and Mixture under
         a plurality vote, with or without prior weights, while the numbers of draws that the models can share are few:
         350 with "auto" (17 draws each of two models, 6 of three), 2500 with "exact" (49, 12).
-    n_replays : int, default 10_000
-        Number of Monte Carlo replays.
+    n_replays : int, optional
+        Number of Monte Carlo replays of every question; with `mc_error`, the largest mean over questions.
+    mc_error : float, optional
+        Monte Carlo error of the mean accuracy, from 1e-5 to 0.5, at which there are enough replays: 1e-4 is a hundredth
+        of a percentage point. Every question has as many replays as its variance requires. The default is 1e-4 with at
+        most 10,000 replays per question on average. If only `n_replays` is given, every question has this number. If
+        only `mc_error` is given, there is no largest number. The table of the result says what was used and reached.
     seed : int, default 0
         Seed of the replays, from 0 to 2**64 - 1.
     replacement : bool, default False
@@ -165,6 +173,15 @@ def evaluate(
     latency of a strategy is the sum of its rounds, and it has a closed form where the cost has one. With windows it has
     one for parallel=1 or replacement=True, and is replayed otherwise.
 
+    **Replays.** A pilot of 32 to 256 replays, which are not counted, estimates the variance of every answer. A question
+    then has replays in proportion to the root of its variance (Neyman 1934, doi:10.2307/2342192), so that the variance
+    of the mean is as small as required at all budgets and for all strategies that share replays. Where all recorded
+    samples are right, or none is, the accuracy is certain and needs no replay. Where a vote other than plurality has
+    the same strategy with a plurality vote in closed form, the difference of both votes on the same draws is replayed
+    instead (a control variate), with a coefficient from the pilot. Because the pilot is independent of the replays that
+    are counted, accuracies have no bias. Quantiles and strategies whose questions depend on each other have equally
+    many replays of all questions.
+
     **Own budgets.** The result has the budgets of all strategies, and NaN where a strategy was not given one. Its
     tables leave these rows out. To find a cost budget, the strategy is evaluated at budgets 1 to 8, 9 to 16,
     17 to 32 and so on, until a whole part spends more than the limit. This takes about as long as an evaluation of
@@ -223,6 +240,7 @@ def evaluate(
         budgets,
         method=method,
         n_replays=n_replays,
+        mc_error=mc_error,
         seed=seed,
         replacement=replacement,
         prices=prices,
@@ -275,8 +293,8 @@ def _run(
     job.check(pool)
     left_out = _left_out(job, pool, jackknife)
     after = 0 if left_out is None else left_out.n_tasks
-    work = Work(job, pool)
-    totals = Totals(job.plans, len(pool.questions))
+    work = Work(job, pool, allocate(job, pool, executor))
+    totals = Totals(work.plans, len(pool.questions))
     every = range(len(work.blocks))
     first = progress and (lambda done, total: progress(done, total + after))
     if checkpoint is None:
@@ -286,7 +304,7 @@ def _run(
 
         run_into(checkpoint, work, every, totals, executor=executor, progress=first)
     found = job.evaluation(
-        totals.outcomes(),
+        totals.estimates(work.controls)[: len(job.plans)],
         pool.questions.copy(),
         job.provenance(pool),
         histograms=totals.histograms,

@@ -25,6 +25,7 @@ from mssim.rules.plan import Plan
 from mssim.rules.stops import WindowStop
 
 __all__ = [
+    "certain",
     "counts_of",
     "expected",
     "nothing_known",
@@ -121,12 +122,12 @@ def agreements(counts: Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]
 # Strategies -----------------------------------------------------------------------------------------------------------
 
 
-def obstacles(plan: Plan, *, quick: bool) -> list[str | None]:
+def obstacles(plan: Plan, *, most_cells: int) -> list[str | None]:
     """Return why the accuracy of a plan has no closed form, for every budget; None if it has one.
 
-    With `quick`, closed forms that are slower than replays do not count.
+    Closed forms of votes for which the draws of the models have more than `most_cells` combinations do not count.
     """
-    return [_obstacle(plan.at([b]), quick) for b in range(plan.sizes.shape[1])]
+    return [_obstacle(plan.at([b]), most_cells) for b in range(plan.sizes.shape[1])]
 
 
 def counts_of(
@@ -159,6 +160,16 @@ def counts_of(
     )
 
 
+def certain(counts: Counts) -> Floats:
+    """Return the accuracy of any vote where it is certain, [question]: 1 if all samples are right, 0 if none is.
+
+    Elsewhere it is NaN.
+    """
+    right = per_question((counts.votes * counts.correct).sum(axis=0), counts.offsets)
+    others = per_question((counts.votes * ~counts.correct).sum(axis=0), counts.offsets) + counts.no_answer.sum(axis=0)
+    return np.where(right == 0, 0.0, np.where(others == 0, 1.0, np.nan))
+
+
 def nothing_known(plan: Plan) -> str | None:
     """Return why not even samples used have a closed form; None if they have one."""
     if plan.cap:
@@ -178,7 +189,7 @@ def nothing_known(plan: Plan) -> str | None:
     return None
 
 
-def _obstacle(plan: Plan, quick: bool) -> str | None:
+def _obstacle(plan: Plan, most: int) -> str | None:
     sizes = plan.sizes[: _n_stages(plan.sizes[:, 0], plan.need[:, 0]), 0]
     unknown = nothing_known(plan)
     if unknown or plan.vote is None:
@@ -205,7 +216,7 @@ def _obstacle(plan: Plan, quick: bool) -> str | None:
         return (
             f"{sizes.max()} samples of one of several models exceed the limit of the closed form, {MOST_SHARED_DRAWS}"
         )
-    cells, most = int(np.prod(sizes + 1)), QUICK_CELLS if quick else MOST_CELLS
+    cells = int(np.prod(sizes + 1))
     if cells > most:
         shared = " x ".join(str(size + 1) for size in sizes)
         return f"{'+'.join(map(str, sizes))} samples have {shared} = {cells} combinations of votes, more than {most}"

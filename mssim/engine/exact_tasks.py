@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block, Outcome, edges
-from mssim.engine.exact import chances, counts_of, expected, nothing_known
+from mssim.engine.exact import certain, chances, counts_of, expected, nothing_known
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from mssim.engine.exact_until import expected_until, mean_amounts
 from mssim.engine.limited import codes_of
@@ -41,15 +41,17 @@ class ExactTask:
         size = self.counts.votes.nbytes + self.counts.no_answer.nbytes
         return size if self.samples is None else size + sum(array.nbytes for array in self.samples)
 
-    def run(self) -> Outcome:
+    def run(self) -> tuple[Outcome]:
         """Compute expectations."""
         found = expected(self.plan, self.counts, self.closed)
+        if self.plan.vote is not None:
+            found = found._replace(right=np.where(np.isnan(found.right), certain(self.counts), found.right))
         if self.samples is None:
-            return found
+            return (found,)
         spent = expected_spend(
             self.plan, found.drawn, self.samples, parallel=self.parallel, replacement=self.counts.replacement
         )
-        return found._replace(spent=spent)
+        return (found._replace(spent=spent),)
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class UntilTask:
         """Approximate size of its arrays in bytes."""
         return self.counts.votes.nbytes + self.counts.no_answer.nbytes
 
-    def run(self) -> Outcome:
+    def run(self) -> tuple[Outcome]:
         """Compute expectations."""
         found = expected_until(self.plan, self.counts, self.means)
         spent = None if self.means is None else found.spent
-        return Outcome.of(chances(found.right), found.drawn, chances(found.agreed), spent)
+        return (Outcome.of(chances(found.right), found.drawn, chances(found.agreed), spent),)
 
 
 def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:
@@ -80,7 +82,7 @@ def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions
     width = max(1, min(64, _CELLS_PER_TASK // cells))
     budgets = tuple(range(closed.size))
     for begin, end in pairwise(edges(n_questions, -(-n_questions // width))):
-        yield Block(number, True, budgets, begin, end)
+        yield Block((number,), True, budgets, range(begin, end))
 
 
 def exact_task(
@@ -94,10 +96,12 @@ def exact_task(
     parallel: int | None = None,
 ) -> ExactTask | UntilTask:
     """Return the task of a block. Without amounts it does not compute what the draws spend."""
+    questions = block.at
+    assert isinstance(questions, slice)
     if plan.accepts is not None:
-        return _until_task(pool, plan, block.questions, replacement, amounts)
-    counts = counts_of(pool, plan.models, block.questions, plan.max_tokens, replacement=replacement)
-    samples = None if amounts is None else _samples(pool, plan, block.questions, amounts)
+        return _until_task(pool, plan, questions, replacement, amounts)
+    counts = counts_of(pool, plan.models, questions, plan.max_tokens, replacement=replacement)
+    samples = None if amounts is None else _samples(pool, plan, questions, amounts)
     return ExactTask(plan, counts, closed, samples, parallel)
 
 

@@ -16,7 +16,8 @@ from mssim.engine.job import Job
 from mssim.engine.requirements import enough_recorded
 from mssim.engine.sample_groups import keep_samples
 from mssim.engine.scheduler import run_blocks
-from mssim.engine.work import Totals, Work
+from mssim.engine.totals import Totals
+from mssim.engine.work import Work
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 from mssim.results.intervals import mean_interval
@@ -85,7 +86,7 @@ def replacement_bias(job: Job, pool: Pool, found: Evaluation, executor: Executor
     kept = {name: strategy for (name, strategy), alone in zip(job.strategies.items(), apart, strict=True) if alone}
     if kept:
         few = min(job.n_replays, _MOST_REPLAYS)
-        small = replace(job, strategies=kept, n_replays=few, quantiles=False)
+        small = replace(job, strategies=kept, n_replays=few, mc_error=None, quantiles=False)
         halves = [_mean_accuracy(small, half, executor) for half in half_pools(pool, job.seed, job.shares_draws)]
         bias[apart] = np.mean(halves, axis=0) - found.accuracy[apart].mean(axis=2)
     least = {model: int(pool.lengths[pool.model_index(model)].min()) for model in job.models}
@@ -119,5 +120,5 @@ def bias_warning(job: Job, pool: Pool, found: Evaluation) -> str | None:
 def _mean_accuracy(job: Job, pool: Pool, executor: Executor | None) -> Floats:
     work, totals = Work(job, pool), Totals(job.plans, len(pool.questions))
     run_blocks(range(len(work.blocks)), work.task, lambda i, o: totals.add(work.blocks[i], o), executor)
-    found = job.evaluation(totals.outcomes(), pool.questions, {})
+    found = job.evaluation(totals.estimates(), pool.questions, {})
     return np.asarray(found.accuracy.mean(axis=2))

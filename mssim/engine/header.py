@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from mssim.engine.checkpoint import Header
+from mssim.engine.estimates import Control
 from mssim.engine.job import SETTINGS, Job, read_job
 from mssim.engine.versions import versions
 from mssim.engine.work import Work
@@ -25,7 +29,7 @@ from mssim.pools.pool import Pool
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.text import describe
 
-__all__ = ["header_of", "job_of", "questions_of"]
+__all__ = ["controls_of", "header_of", "job_of", "questions_of"]
 
 
 def header_of(work: Work) -> Header:
@@ -43,6 +47,7 @@ def header_of(work: Work) -> Header:
         "units": [None if math.isnan(unit) else unit for unit in work.units],
         "versions": dict(versions()),
         "blocks": {"number": len(work.blocks), "digest": work.fingerprint},
+        "controls": [[i, control.plan, _packed(control.coefficient)] for i, control in work.controls.items()],
     }
     file = io.BytesIO()
     pa.parquet.write_table(questions, file, compression="zstd")
@@ -74,6 +79,20 @@ def _columns(job: Job, pool: Pool) -> dict[str, str]:
         for column in asked
         if column not in pool.numbers
     }
+
+
+def _packed(coefficients: NDArray[np.int64]) -> str:
+    """Return coefficients of a control, from 0 to 16, as text."""
+    return base64.b64encode(zlib.compress(coefficients.astype(np.uint8).tobytes())).decode()
+
+
+def controls_of(settings: Mapping[str, Any], job: Job) -> dict[int, Control]:
+    """Return the controls that settings describe, by plan."""
+    found = {}
+    for i, plan, text in settings["controls"]:
+        values = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).astype(np.int64)
+        found[int(i)] = Control(int(plan), values.reshape(job.plans[i].sizes.shape[1], -1))
+    return found
 
 
 def _digest(table: pa.Table) -> str:

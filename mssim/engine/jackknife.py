@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST_SHARE = 0.75  # of the recorded samples that a run draws; above, single samples are left out with a large bias
+_MOST_REPLAYS = 10_000
 _QUESTIONS_PER_TASK = 4  # each is evaluated once per model and distinct answer
 
 
@@ -98,7 +99,8 @@ class JackknifeWork:
         job = self._job
         strategy = list(job.strategies.values())[s]
         plans = [plan.at(budgets) for plan in job.per_strategy[s]]
-        work = GroupWork(strategy, plans, self._pool, job.n_replays, job.seed, replacement=job.replacement)
+        n_replays = min(job.n_replays, _MOST_REPLAYS)
+        work = GroupWork(strategy, plans, self._pool, n_replays, job.seed, replacement=job.replacement)
         self._groups[s] = budgets, work
         return work
 
@@ -128,14 +130,14 @@ class JackknifeWork:
         strategy = list(self._job.strategies.values())[s]
         return LeftOutTask(strategy, plans, models, lacking, self._pool.questions.iloc[questions])
 
-    def _take(self, number: int, outcome: Outcome) -> None:
+    def _take(self, number: int, outcomes: Sequence[Outcome]) -> None:
         key = self._keys[number]
         if len(key) == 4:
             s, half, group, block = key
-            self._groups[s][1].add(half, group, block, outcome)
+            self._groups[s][1].add(half, group, block, outcomes)
         else:
             s, grouped, questions = key
-            self._variance[s][self._budgets(s, grouped), questions] = outcome.right
+            self._variance[s][self._budgets(s, grouped), questions] = outcomes[0].right
 
     def _in_groups(self, s: int) -> NDArray[np.bool_]:
         """Return the budgets for which groups are left out, because a run votes over nearly all samples.

@@ -14,12 +14,13 @@ import pandas as pd
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import choose_from, shown, whole_number
+from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim._version import __version__
 from mssim.engine.amounts import TOKENS, Amounts, PricesLike, describe_prices, read_prices_of
-from mssim.engine.blocks import Outcome
 from mssim.engine.budgets import Limit, Strategies, name_strategies, own_budgets, read_asked, read_budgets, union_of
-from mssim.engine.exact import obstacles
+from mssim.engine.bundles import shares_replays
+from mssim.engine.estimates import Estimate, binomial_variance, fewest_replays
+from mssim.engine.exact import MOST_CELLS, QUICK_CELLS, obstacles
 from mssim.engine.left_out import expected_of
 from mssim.engine.requirements import (
     check_columns,
@@ -44,6 +45,7 @@ __all__ = ["SETTINGS", "Job", "Strategies", "name_strategies", "read_budgets", "
 SETTINGS = (
     "method",
     "n_replays",
+    "mc_error",
     "seed",
     "replacement",
     "prices",
@@ -53,6 +55,9 @@ SETTINGS = (
     "shares_draws",
 )
 _METHODS = ("auto", "exact", "monte_carlo")
+DEFAULT_ERROR, DEFAULT_REPLAYS = 1e-4, 10_000
+_LEAST_ERROR, _MOST_REPLAYS = 1e-5, 2**31
+_SHARED_CELLS = 1000  # see Job.quick_cells
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Job:
     parallel: int | None = None
     quantiles: bool = False
     shares_draws: tuple[tuple[str, ...], ...] = ()
+    mc_error: float | None = field(default=None, kw_only=True)  # None: every question has n_replays
     own: Mapping[str, NDArray[np.int64]] = field(kw_only=True)  # budgets of every strategy
     limits: Mapping[str, tuple[Limit, ...]] = field(kw_only=True)  # cost budgets, until `resolve_limits` replaces them
 
@@ -108,10 +114,19 @@ class Job:
         """Whether the accuracy of each plan is computed in closed form, [budget]."""
         return [self._closed(name, plan) for name, plan in zip(self.names, self.plans, strict=True)]
 
+    @cached_property
+    def quick_cells(self) -> int:
+        """Combinations of draws of several models up to which a closed form is about as fast as replays.
+
+        Strategies of several models share the draws of their replays, so with many of them replays are faster.
+        """
+        n_sharing = sum(map(shares_replays, self.plans))
+        return min(QUICK_CELLS, _SHARED_CELLS // max(1, n_sharing))
+
     def _closed(self, name: str, plan: Plan) -> NDArray[np.bool_]:
         if self.method == "monte_carlo":
             return np.zeros(plan.sizes.shape[1], dtype=bool)
-        reasons = obstacles(plan, quick=self.method == "auto")
+        reasons = obstacles(plan, most_cells=self.quick_cells if self.method == "auto" else MOST_CELLS)
         if self.method == "exact":
             for budget, reason in zip(self.own[name], reasons, strict=True):
                 if reason is not None:
@@ -176,6 +191,7 @@ class Job:
             "method": self.method,
             "seed": self.seed,
             "n_replays": self.n_replays,
+            "mc_error": self.mc_error,
             "replacement": self.replacement,
             "prices": describe_prices(self.prices),
             "tokens": self.tokens,
@@ -188,19 +204,22 @@ class Job:
 
     def evaluation(
         self,
-        outcomes: Sequence[Outcome],
+        found: Sequence[Estimate],
         questions: pd.DataFrame,
         provenance: Mapping[str, Any],
         *,
         histograms: Sequence[Histogram] = (),
         units: Sequence[float] = (),
     ) -> Evaluation:
-        """Return the result, given the outcomes and the histograms of all plans."""
-        parts, closed = map(expected_of, outcomes), iter(self.closed)
-        results, all_closed = [], []
+        """Return the result, given the estimates and the histograms of all plans."""
+        rest = iter(found)
+        results, replays, variances = [], [], []
         for strategy, group in zip(self.strategies.values(), self.per_strategy, strict=True):
-            results.append(strategy.combine([next(parts) for _ in group], questions))
-            all_closed.append(np.logical_and.reduce([next(closed) for _ in group]))
+            parts = [next(rest) for _ in group]
+            results.append(strategy.combine([expected_of(part.outcome) for part in parts], questions))
+            replays.append(fewest_replays(parts))
+            alone = parts[0].variance if len(parts) == 1 else None
+            variances.append(binomial_variance(results[-1].accuracy, replays[-1]) if alone is None else alone)
         values: dict[str, Any] = {
             name: self.on_grid([getattr(result, name) for result in results]) for name in Expected._fields
         }
@@ -209,7 +228,8 @@ class Job:
             budgets=self.budgets,
             questions=questions,
             **values,
-            n_replays=self.on_grid([np.where(closed, 0, self.n_replays) for closed in all_closed], missing=0),
+            n_replays=self.on_grid(replays, missing=0),
+            mc_variance=self.on_grid(variances),
             provenance=provenance,
             spread=self._spread(histograms, units, len(questions)) if self.quantiles and histograms else None,
         )
@@ -232,9 +252,10 @@ def read_job(
     budgets: ArrayLike | None,
     *,
     method: str,
-    n_replays: int,
+    n_replays: int | None,
     seed: int,
     replacement: bool,
+    mc_error: float | None = None,
     prices: PricesLike | None = None,
     tokens: str = "all",
     parallel: int | None = None,
@@ -247,7 +268,7 @@ def read_job(
     own = own_budgets(asked, budgets)
     if not isinstance(method, str) or method not in _METHODS:
         raise MssimError(f"method={shown(method)} is not valid. {choose_from(str(method), _METHODS)}.")
-    replays = whole_number("n_replays", n_replays, 1, 2**31)
+    replays, error = _read_replays(n_replays, mc_error, quantiles)
     start = whole_number("seed", seed, 0, 2**64 - 1)
     for name, given in (("replacement", replacement), ("quantiles", quantiles)):
         if not isinstance(given, bool | np.bool_):
@@ -267,9 +288,28 @@ def read_job(
         at_once,
         bool(quantiles),
         read_groups(shares_draws),
+        mc_error=error,
         own=own,
         limits={name: one.own.limits for name, one in asked.items() if one.own.limits},
     )
+
+
+def _read_replays(n_replays: int | None, mc_error: float | None, quantiles: bool) -> tuple[int, float | None]:
+    """Return the most replays of a question, and the Monte Carlo error at which fewer are enough, if any."""
+    most = None if n_replays is None else whole_number("n_replays", n_replays, 1, _MOST_REPLAYS)
+    if mc_error is None:
+        # Quantiles are over the replays of all questions, which then count equally.
+        return (most, None) if most else (DEFAULT_REPLAYS, None if quantiles else DEFAULT_ERROR)
+    if not is_number(mc_error) or not _LEAST_ERROR <= mc_error <= 0.5:
+        raise MssimError(
+            f"mc_error={shown(mc_error)} is not a number from {_LEAST_ERROR:g} to 0.5. Use e.g. mc_error=1e-4, a "
+            "hundredth of a percentage point."
+        )
+    if quantiles:
+        raise MssimError(
+            "mc_error: quantiles need equally many replays of every question. Use n_replays= without mc_error=."
+        )
+    return most or _MOST_REPLAYS, float(mc_error)
 
 
 def read_groups(shares_draws: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim._validation import counted, shown
+from mssim.engine.blocks import picked
 from mssim.errors import PoolError, StrategyError
 from mssim.pools.cut_offs import recorded_cut_offs
 from mssim.pools.pool import Pool
-from mssim.rules.plan import Plan
+from mssim.rules.plan import Ints, Plan
 
 __all__ = ["RARE", "Limits", "check_limits", "codes_of", "cut_tokens", "limit_warnings", "limits_by_model"]
 
@@ -21,7 +22,7 @@ _COLUMN = "output_tokens"
 RARE = 0.001  # a smaller share of samples that were cut off does not matter
 
 
-def codes_of(pool: Pool, models: Sequence[str], limits: Limits, questions: slice) -> NDArray[np.int16]:
+def codes_of(pool: Pool, models: Sequence[str], limits: Limits, questions: slice | Ints) -> NDArray[np.int16]:
     """Return the codes of answers of some questions, [stage, question, sample], with one stage per name of a model.
 
     Samples with more output tokens than the limit of their stage have no answer, code -1.
@@ -38,7 +39,7 @@ def codes_of(pool: Pool, models: Sequence[str], limits: Limits, questions: slice
     [[[0, -1, 1]]]
     """
     rows = [pool.model_index(model) for model in models]
-    codes = pool.codes[rows, questions]
+    codes = picked(pool.codes, rows, questions)
     for stage, limit in enumerate(limits or ()):
         if limit is not None:
             codes[stage][pool.numbers[_COLUMN][rows[stage], questions] > limit] = -1

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from mssim._validation import shown
 from mssim.engine.blocks import Block
 from mssim.engine.checkpoint import Checkpoint, FilePath, differences
-from mssim.engine.header import job_of, questions_of
+from mssim.engine.header import controls_of, job_of, questions_of
+from mssim.engine.totals import Totals
 from mssim.engine.versions import versions
-from mssim.engine.work import Totals
 from mssim.errors import MssimError
 from mssim.results.evaluation import Evaluation
 
@@ -86,7 +86,9 @@ class _Merged:
         self._job = job_of(settings)
         self._questions = questions_of(self._header)
         self._n_blocks = int(settings["blocks"]["number"])
-        self._totals = Totals(self._job.plans, len(self._questions))
+        self._controls = controls_of(settings, self._job)
+        self._plans = [*self._job.plans, *(self._job.plans[i] for i in self._controls)]  # a control has equal shapes
+        self._totals = Totals(self._plans, len(self._questions))
         self._checksums: dict[int, int] = {}  # of every block
         self._shards: set[tuple[int, int]] = set()
 
@@ -104,7 +106,7 @@ class _Merged:
                 self._check(number, block)
             checksum = zlib.crc32(data)
             if number not in self._checksums:
-                self._totals.add(block, part.outcome_of(block, len(self._job.plans[block.plan].models), data))
+                self._totals.add(block, part.outcomes_of(block, self._plans, data))
             elif self._checksums[number] != checksum:
                 raise MssimError(
                     f"{part.path}: block {number} differs from that of another file, as it can on different types of "
@@ -114,9 +116,9 @@ class _Merged:
 
     def _check(self, number: int, block: Block) -> None:
         """Raise if a block cannot belong to a run with these settings."""
-        inside = 0 <= number < self._n_blocks and 0 <= block.plan < len(self._job.plans)
-        inside &= 0 <= block.first_question < block.end_question <= len(self._questions)
-        n_budgets = self._job.plans[block.plan].sizes.shape[1] if inside else 0
+        inside = 0 <= number < self._n_blocks and all(0 <= plan < len(self._plans) for plan in block.plans)
+        inside &= all(0 <= question < len(self._questions) for question in block.questions)
+        n_budgets = min(self._plans[plan].sizes.shape[1] for plan in block.plans) if inside else 0
         if not inside or any(not 0 <= budget < n_budgets for budget in block.budgets):
             raise ValueError(f"block {number} belongs to another run")
 
@@ -129,11 +131,12 @@ class _Merged:
                 f"{len(missing)} of {total} blocks are missing{self._whose(missing)}. Run what is missing with the "
                 "same settings and files, which resumes it, then merge all files."
             )
-        if not self._totals.complete(self._job.closed, self._job.n_replays):
+        fixed = self._job.n_replays if self._job.mc_error is None else None
+        if not self._totals.complete(self._job.closed, fixed):
             raise MssimError(f"{self._path} is damaged: its blocks do not cover all replays. Compute it again.")
         units = [math.nan if unit is None else unit for unit in self._header.settings["units"]]
         return self._job.evaluation(
-            self._totals.outcomes(),
+            self._totals.estimates(self._controls)[: len(self._job.plans)],
             self._questions,
             self._header.provenance,
             histograms=self._totals.histograms,

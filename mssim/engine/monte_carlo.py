@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.ballots import levels_of, ranks_of, scaled
-from mssim.engine.blocks import Block, Outcome, edges
+from mssim.engine.blocks import Block, Outcome, picked
 from mssim.engine.exact import counts_of
-from mssim.engine.limited import codes_of, cut_tokens
+from mssim.engine.limited import Limits, codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
+from mssim.engine.stage_rules import rules_of, skipped, stage_outcome
 from mssim.engine.stop_kernels import stop_ends
 from mssim.engine.traces import Lows, bar_at
 from mssim.engine.verdicts import verdicts_of
@@ -35,24 +35,19 @@ from mssim.kernels import (
     user_functions,
     weighted_votes,
 )
+from mssim.kernels.bundles import Rules, bundle_of
 from mssim.kernels.streams import hash_names, stream_keys
-from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
+from mssim.kernels.tally import TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import QUANTITIES, Ints, Online, Ordered, Plan, Verifier
+from mssim.rules.plan import Ints, Online, Ordered, Plan, Verifier
 from mssim.rules.stops import BetaStop, StopTable
 from mssim.rules.strategies.adaptive_allocation import levels
 from mssim.rules.strategies.difficulty_adaptive import hardest_first
 from mssim.rules.votes import Vote
 
-__all__ = ["ReplayTask", "ReplayTasks", "draws_per_task", "planned_draws", "replay_blocks"]
+__all__ = ["ReplayTask", "ReplayTasks"]
 
-_DRAWS_PER_TASK = 10_000_000  # about 0.1 s, small enough to distribute and large enough for little overhead
-_FEWEST_DRAWS = 1_000_000  # of a task, about 10 ms, at least ten times as long as its creation takes
-_TASKS = 64  # tasks of a small job, so that no processor waits long for the last ones
-_BYTES_PER_TASK = 4_000_000  # small enough to send to another machine
-_WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
-_ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
 _BALLOTS = {"shortest": weighted_votes.SHORTEST, "frequent": weighted_votes.FREQUENT}
 _CLOSE = 1e-12  # sums of scores are equal within this share of the largest score
 
@@ -80,8 +75,11 @@ class ReplayTask:
         spends = self.spends.amounts.values.nbytes if self.spends else 0
         return spends + sum(int(array.nbytes) for array in given if array is not None)
 
-    def run(self) -> Outcome:
+    def run(self) -> tuple[Outcome]:
         """Run the replays and return sums over them."""
+        return (self._outcome(),)
+
+    def _outcome(self) -> Outcome:
         if self.plan.accepts is None or (self.spends is not None and self.spends.bins):
             return self._run()
         # Beyond a sample of each model, all budgets of a gate are equal.
@@ -93,7 +91,7 @@ class ReplayTask:
         return Outcome.of(found.right[every], found.drawn[:, every], found.agreed[every], spent, found.histogram)
 
     def _run(self) -> Outcome:
-        sizes, skip = self.plan.sizes, int(_skipped(self.plan).max())
+        sizes, skip = self.plan.sizes, int(skipped(self.plan).max())
         if self.spends is None:
             return self._replay(spending.spending_of(None, sizes))
         cap = min(self.plan.cap, self.recorded.codes.shape[2])
@@ -128,9 +126,8 @@ class ReplayTask:
         return stop_ends(stop, self.table, self.plan.asked(depth), self.recorded, depth, self.of_stop, self.replays)
 
     def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
-        rules = _rules(self.plan)
-        right, stopped = stages.staged(self.recorded, rules, self.replays, counted)
-        return self._stage_outcome(right, stopped)
+        found = stages.staged(self.recorded, bundle_of([rules_of(self.plan)]), self.replays, counted)
+        return stage_outcome(self.plan, self.replays.n, found.hits[0], found.stopped[0])
 
     def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
         sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
@@ -143,7 +140,7 @@ class ReplayTask:
         return self._stopped_outcome(hits[:, sizes - 1], ends)
 
     def _vote_by_sample(self, vote: Vote, counted: spending.Spending) -> Outcome:
-        rules, ends = _rules(self.plan), self._ends()
+        rules, ends = rules_of(self.plan), self._ends()
         if vote.function is not None:
             try:
                 right, stopped = user_functions.voted(
@@ -154,13 +151,15 @@ class ReplayTask:
         else:
             assert self.numbers is not None
             right, stopped = self._count_ballots(vote, self.numbers, rules, ends, counted)
-        return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
+        if self.plan.stop:
+            return self._stopped_outcome(right, ends)
+        return stage_outcome(self.plan, self.replays.n, right, stopped)
 
     def _count_ballots(
         self,
         vote: Vote,
         numbers: NDArray[np.float64],
-        rules: stages.Rules,
+        rules: Rules,
         ends: NDArray[np.uint16],
         counted: spending.Spending,
     ) -> tuple[Ints, Ints]:
@@ -181,13 +180,6 @@ class ReplayTask:
             made = weighted_votes.Ballots(numbers, kind, vote.m or 1, vote.alpha or 0.0, close)
             right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays, counted)
         return right, stopped
-
-    def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
-        """Return the outcome, given right [question, budget] and stopped [question, stage, budget]."""
-        stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
-        before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
-        agreed = (stops * (self.plan.need >= 0)[:, :, None]).sum(axis=0)
-        return Outcome.of(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
 
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
@@ -277,15 +269,16 @@ class ReplayTasks:
 
     def task(self, plan: Plan, block: Block, *, count: bool = True) -> ReplayTask:
         """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""
-        if (block.plan, block.budgets) not in self._shared:
+        key = block.plans[0], block.budgets
+        if key not in self._shared:
             part = plan.at(block.budgets)
-            self._shared[block.plan, block.budgets] = part, self._table(plan, int(part.sizes.max()))
-        part, table = self._shared[block.plan, block.budgets]
+            self._shared[key] = part, self._table(plan, int(part.sizes.max()))
+        part, table = self._shared[key]
         if isinstance(table, StopTable) and table.kinds is not None:
-            table = table._replace(kinds=table.kinds[block.questions])
-        recorded = self._recorded(plan, block)
+            table = table._replace(kinds=table.kinds[block.at])
+        recorded = self.recorded(plan.models, plan.orders or plan.models, plan.max_tokens, block)
         numbers = self._ballots(plan, block, recorded)
-        replays = Replays(block.first_replay, block.n_replays, self._replacement)
+        replays = self.replays(block)
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
@@ -302,6 +295,10 @@ class ReplayTasks:
             self._traces(plan, block, spends),
         )
 
+    def replays(self, block: Block) -> Replays:
+        """Return the numbers of the replays of a block."""
+        return Replays(block.first_replay, block.n_replays, self._replacement)
+
     def _traces(self, plan: Plan, block: Block, spends: BlockAmounts | None) -> online.Traces | None:
         """Return the groups of the samples of a block, if they end early."""
         if plan.online is None:
@@ -309,11 +306,11 @@ class ReplayTasks:
         (model,) = plan.models
         if model not in self._lows:
             self._lows[model] = Lows.of(self._pool, model)
-        n_questions, width = block.end_question - block.first_question, self._pool.codes.shape[2]
-        amounts = fixed = np.empty((0, n_questions, width), np.int32)
+        amounts = fixed = np.empty((0, len(block.questions), self._pool.codes.shape[2]), np.int32)
         if spends is not None:
             amounts, fixed = spends.amounts.values[:, 0], spends.fixed
-        return self._lows[model].traces(plan.online, block.questions, amounts, fixed)
+        assert isinstance(block.at, slice)  # such plans replay all questions equally often
+        return self._lows[model].traces(plan.online, block.at, amounts, fixed)
 
     def _places(self, plan: Plan) -> Ints | None:
         """Return the questions in the order of their difficulty, if that matters; blocks have all questions."""
@@ -341,16 +338,14 @@ class ReplayTasks:
         votes[np.arange(votes.shape[1]) < n_classes[:, None]] = counts.votes[0]
         return votes, np.argsort(np.argsort(self._questions, kind="stable"))
 
-    def _recorded(self, plan: Plan, block: Block) -> Recorded:
-        pool, questions = self._pool, self._questions[block.questions]
-        rows = [pool.model_index(model) for model in plan.models]
-        offsets = pool.class_offsets[block.first_question : block.end_question + 1]
+    def recorded(self, models: Sequence[str], orders: Sequence[str], limits: Limits, block: Block) -> Recorded:
+        """Return the samples of models on the questions of a block, in the random orders of models."""
+        pool, questions = self._pool, self._questions[block.at]
         return Recorded(
-            codes_of(pool, plan.models, plan.max_tokens, block.questions),
-            pool.lengths[rows, block.questions],
-            offsets - offsets[0],
-            pool.class_correct[offsets[0] : offsets[-1]].copy(),
-            stream_keys(self._seed, plan.orders or plan.models, questions),
+            codes_of(pool, models, limits, block.at),
+            picked(pool.lengths, [pool.model_index(model) for model in models], block.at),
+            *classes_of(pool.class_offsets, pool.class_correct, np.array(block.questions)),
+            stream_keys(self._seed, orders, questions),
             stream_keys(self._seed, [""], questions)[0],
         )
 
@@ -372,67 +367,14 @@ class ReplayTasks:
         if column not in self._numbers:
             self._numbers[column] = self._pool.number(column)
         rows = [self._pool.model_index(model) for model in plan.models]
-        numbers = self._numbers[column][rows, block.questions]
+        numbers = picked(self._numbers[column], rows, block.at)
         return cut_tokens(numbers, plan.max_tokens) if column == "output_tokens" else numbers
 
 
-def planned_draws(plan: Plan, n_questions: int, n_replays: int) -> int:
-    """Return the most draws of the replays of a plan."""
-    return int(plan.sizes.max(axis=1).sum()) * n_questions * n_replays
-
-
-def draws_per_task(draws: int) -> int:
-    """Return the most draws of a task, where all tasks together have so many."""
-    return min(_DRAWS_PER_TASK, max(_FEWEST_DRAWS, draws // _TASKS))
-
-
-def replay_blocks(
-    number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int, limit: int | None = None
-) -> Iterator[Block]:
-    """Split the replays of a plan into blocks of about equal size.
-
-    `budgets` are indices of the replayed budgets, and `limit` is the most draws of a block.
-    """
-    # The start of a model's second turn, and what a part of a run adds to the parts before, depend on the budget. Then
-    # each budget is replayed separately.
-    apart = plan.repeats or plan.is_linked
-    groups = [(b,) for b in budgets.tolist()] if apart else [tuple(budgets.tolist())]
-    n_questions = len(pool.questions)
-    for group in groups:
-        width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays, limit or _DRAWS_PER_TASK)
-        for begin, end in pairwise(edges(n_questions, -(-n_questions // width))):
-            for first, last in pairwise(edges(n_replays, min(pieces, n_replays))):
-                yield Block(number, False, group, begin, end, first, last - first)
-
-
-def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int, limit: int) -> tuple[int, int]:
-    """Return the most questions of a block, and the number of parts of their replays."""
-    n_stages, n_budgets = sizes.shape
-    n_questions, n_samples = pool.codes.shape[1:]
-    draws = int((sizes.max(axis=1) + _skipped(plan._replace(sizes=sizes))).sum()) * n_replays  # per question
-    loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers read and written, about as slow as draws
-    size = loaded * (2 + 4 * len(QUANTITIES) + 8 * len(plan.columns)) + found * 8
-    fits = min(limit // (draws + loaded + found), _BYTES_PER_TASK // size)
-    width = n_questions if plan.is_joint else max(1, min(n_questions, fits))
-    return width, max(1, draws * width // limit)
-
-
-def _skipped(plan: Plan) -> Ints:
-    """Return the draws of each stage's model in earlier stages; plans that repeat a model have one budget."""
-    skip = np.zeros(len(plan.models), np.int64)
-    for i, model in enumerate(plan.models):
-        skip[i] = sum(plan.sizes[j, 0] for j in range(i) if plan.models[j] == model)
-    return skip
-
-
-def _rules(plan: Plan) -> stages.Rules:
-    """Return a plan in the representation of the kernels."""
-    # In C order for any choice of budgets, because Numba compiles kernels again for another layout.
-    sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
-    if plan.vote is None:
-        prior, kind, highest, ties = np.ones(len(plan.models)), stages.COVERAGE, False, FIRST
-    else:
-        prior = plan.vote.weights(len(plan.models))
-        kind = _WITHIN.get(plan.vote.within, _ENTROPY[plan.vote.normaliser])
-        highest, ties = plan.vote.combine == "max", TIE_RULES[plan.vote.ties]
-    return stages.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
+def classes_of(
+    offsets: NDArray[np.int64], correct: NDArray[np.bool_], questions: Ints
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where the classes of some questions begin among theirs, and whether each of these is right."""
+    sizes = np.diff(offsets)[questions]
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    return begins, correct[np.repeat(offsets[questions] - begins[:-1], sizes) + np.arange(begins[-1])]

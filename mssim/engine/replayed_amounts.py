@@ -106,7 +106,7 @@ class PoolAmounts:
             amounts,
             known,
             tuple(self._unit(QUANTITIES[k]) for k in known),
-            np.stack([lacking[k][:, block.questions] for k in known]),
+            np.stack([lacking[k][:, block.at] for k in known]),
             np.stack([~lacking[k].any(axis=1) & self._bins for k in known]),
             np.array(block.budgets) * N_BINS,
             plan.sizes.shape[1] * N_BINS,
@@ -118,7 +118,7 @@ class PoolAmounts:
         if plan.online is None:
             return np.empty((0, 0, 0), np.int32)
         (model,) = plan.models
-        found = [self._given.fixed(name, model)[block.questions] / self._unit(name) for name in quantities]
+        found = [self._given.fixed(name, model)[block.at] / self._unit(name) for name in quantities]
         return np.rint(np.nan_to_num(np.stack(found))).astype(np.int32)
 
     def _unit(self, quantity: str) -> float:
@@ -149,8 +149,8 @@ class PoolAmounts:
         """
         found = {}
         for model, limit in dict.fromkeys(stages):
-            recorded = self._pool.recorded_of(self._pool.model_index(model))[block.questions]
-            amounts = self._given.of(quantity, model, limit)[block.questions] / self._unit(quantity)
+            recorded = self._pool.recorded_of(self._pool.model_index(model))[block.at]
+            amounts = self._given.of(quantity, model, limit)[block.at] / self._unit(quantity)
             amounts = np.where(np.isnan(amounts), 0.0, amounts)
             amounts = np.where(recorded, amounts, amounts.max(initial=0.0, where=recorded))
             found[model, limit] = np.rint(amounts).astype(np.int32)

@@ -9,7 +9,8 @@ from mssim.engine.blocks import Outcome
 from mssim.engine.checkpoint import Checkpoint, FilePath
 from mssim.engine.header import header_of
 from mssim.engine.scheduler import Progress, run_blocks
-from mssim.engine.work import Totals, Work
+from mssim.engine.totals import Totals
+from mssim.engine.work import Work
 
 __all__ = ["run_into"]
 
@@ -33,14 +34,14 @@ def run_into(
                 with file.clear_errors():
                     if block != work.blocks[number]:
                         raise ValueError(f"block {number} covers other work")
-                totals.add(block, file.outcome_of(block, len(work.job.plans[block.plan].models), data))
+                totals.add(block, file.outcomes_of(block, work.plans, data))
         held = file.held
         missing = [number for number in numbers if number not in held]
 
-        def take(number: int, outcome: Outcome) -> None:
+        def take(number: int, outcomes: Sequence[Outcome]) -> None:
             block = work.blocks[number]
-            if file.add(number, block, outcome) and totals:
-                totals.add(block, outcome)
+            if file.add(number, block, outcomes) and totals:
+                totals.add(block, outcomes)
 
         run_blocks(
             missing,

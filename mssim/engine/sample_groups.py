@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block, Outcome
+from mssim.engine.division import Part, replay_blocks
 from mssim.engine.left_out import expected_of, fit_plan
-from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, replay_blocks
-from mssim.engine.work import Totals
+from mssim.engine.monte_carlo import ReplayTask, ReplayTasks
+from mssim.engine.totals import Totals
 from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.plan import Plan
@@ -90,8 +91,9 @@ class GroupWork:
         n_groups = int(self._numbers.max())
         self._seeds = np.random.SeedSequence([seed, n_groups]).generate_state(2 * n_groups, np.uint64).reshape(2, -1)
         self._plans = [self._fitted(plan) for plan in plans]
-        every = np.arange(plans[0].sizes.shape[1])
-        blocks = [b for i, p in enumerate(self._plans) for b in replay_blocks(i, p, every, self._pool, self._n_replays)]
+        budgets, questions = np.arange(plans[0].sizes.shape[1]), np.arange(len(pool.questions))
+        parts = [Part((i,), [plan], budgets, questions, self._n_replays) for i, plan in enumerate(self._plans)]
+        blocks = list(replay_blocks(parts, self._pool))
         self.blocks = [(half, group, block) for group in range(n_groups) for half in range(2) for block in blocks]
         self._totals = [[Totals(self._plans, len(pool.questions)) for _ in range(n_groups)] for _ in range(2)]
         self._made: tuple[int, list[ReplayTasks]] = (-1, [])
@@ -110,11 +112,11 @@ class GroupWork:
             pool = without_group(self._pool, group, self._numbers)
             tasks = [ReplayTasks(pool, int(s[group]), replacement=self._replacement) for s in self._seeds]
             self._made = (group, tasks)
-        return self._made[1][half].task(self._plans[block.plan], block)
+        return self._made[1][half].task(self._plans[block.plans[0]], block)
 
-    def add(self, half: int, group: int, block: Block, outcome: Outcome) -> None:
-        """Add the outcome of a block."""
-        self._totals[half][group].add(block, outcome)
+    def add(self, half: int, group: int, block: Block, outcomes: Sequence[Outcome]) -> None:
+        """Add the outcome of a block, whose only plan it is about."""
+        self._totals[half][group].add(block, outcomes)
 
     def variance(self) -> Floats:
         """Return the variance of the accuracy, [budget, question]."""
@@ -122,5 +124,5 @@ class GroupWork:
         return product_variance(halves, self._numbers)
 
     def _accuracy(self, totals: Totals) -> Floats:
-        parts = [expected_of(outcome) for outcome in totals.outcomes()]
+        parts = [expected_of(estimate.outcome) for estimate in totals.estimates()]
         return self._strategy.combine(parts, self._pool.questions).accuracy

@@ -33,14 +33,14 @@ class Task(Protocol):
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
 
-    def run(self) -> Outcome:
-        """Compute the outcome."""
+    def run(self) -> Sequence[Outcome]:
+        """Compute the outcomes, one per plan."""
 
 
 def run_blocks(
     numbers: Sequence[int],
     make: Callable[[int], Task],
-    take: Callable[[int, Outcome], None],
+    take: Callable[[int, Sequence[Outcome]], None],
     executor: Executor | None = None,
     *,
     progress: Progress | None = None,
@@ -56,7 +56,7 @@ def run_blocks(
     make : callable
         Called with the number of a block; returns its task.
     take : callable
-        Called with the number and outcome of each finished block. After an interrupt it can be called a second time
+        Called with the number and outcomes of each finished block. After an interrupt it can be called a second time
         for the same block.
     executor : Executor, optional
         Executor of the tasks. Default: one thread per processor.
@@ -113,10 +113,10 @@ def _next(pending: _Pending, done: int, total: int, progress: Progress | None, p
 class _Pending:
     """Pending blocks."""
 
-    def __init__(self, workers: Executor, take: Callable[[int, Outcome], None], most: int) -> None:
+    def __init__(self, workers: Executor, take: Callable[[int, Sequence[Outcome]], None], most: int) -> None:
         self._workers, self._take, self._most = workers, take, most
-        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
-        self._blocks: dict[Future[Outcome], tuple[int, Task]] = {}
+        self._done: SimpleQueue[Future[Sequence[Outcome]]] = SimpleQueue()
+        self._blocks: dict[Future[Sequence[Outcome]], tuple[int, Task]] = {}
         self._attempts: Counter[int] = Counter()  # at each block, by its number
         self._nbytes = 0
 
@@ -170,7 +170,7 @@ class _Pending:
         self._forget(future)
         return True
 
-    def _forget(self, future: Future[Outcome]) -> None:
+    def _forget(self, future: Future[Sequence[Outcome]]) -> None:
         _, task = self._blocks.pop(future)
         self._nbytes -= task.nbytes
 
@@ -204,6 +204,6 @@ def _n_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(task: Task, made_with: Mapping[str, str], attempt: int) -> Outcome:  # noqa: ARG001
+def _run(task: Task, made_with: Mapping[str, str], attempt: int) -> Sequence[Outcome]:  # noqa: ARG001
     check_versions(made_with)
     return task.run()

@@ -13,6 +13,7 @@ from mssim.engine.amounts import PricesLike
 from mssim.engine.checkpoint import FilePath
 from mssim.engine.evaluate import resolve_job
 from mssim.engine.job import Strategies, read_job
+from mssim.engine.pilot import allocate
 from mssim.engine.resume import run_into
 from mssim.engine.scheduler import Progress
 from mssim.engine.work import Work
@@ -30,7 +31,8 @@ def evaluate_shard(
     shard: tuple[int, int],
     checkpoint: FilePath,
     method: str = "auto",
-    n_replays: int = 10_000,
+    n_replays: int | None = None,
+    mc_error: float | None = None,
     seed: int = 0,
     replacement: bool = False,
     prices: PricesLike | None = None,
@@ -51,7 +53,9 @@ def evaluate_shard(
         Index of this shard, from 1, and number of shards. All shards have similar proportions of fast and slow work.
     checkpoint : path
         File for the results of this shard. The same call resumes with the missing blocks.
-    method, n_replays, seed, replacement, prices, tokens, parallel, quantiles, shares_draws, executor, progress
+    method, n_replays, mc_error, seed, replacement, prices, tokens, parallel, quantiles, shares_draws
+        As in `evaluate`. Every shard repeats the pilot.
+    executor, progress
         As in `evaluate`. The bias of ``replacement=True`` is not estimated.
 
     Returns
@@ -84,6 +88,7 @@ def evaluate_shard(
         budgets,
         method=method,
         n_replays=n_replays,
+        mc_error=mc_error,
         seed=seed,
         replacement=replacement,
         prices=prices,
@@ -95,7 +100,7 @@ def evaluate_shard(
     )
     job = resolve_job(job, pool, executor)
     job.check(pool)
-    work = Work(job, pool)
+    work = Work(job, pool, allocate(job, pool, executor))
     mine = range(i - 1, len(work.blocks), n)
     run_into(checkpoint, work, mine, shard=(i, n), executor=executor, progress=progress)
     return len(mine)

@@ -5,176 +5,119 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mssim.engine.blocks import Block, Outcome
-from mssim.engine.exact import nothing_known
-from mssim.engine.exact_tasks import ExactTask, UntilTask, exact_blocks, exact_task
+from mssim.engine.allocation import Allocation
+from mssim.engine.blocks import Block
+from mssim.engine.division import Part, replay_blocks
+from mssim.engine.exact_tasks import exact_blocks, exact_task
 from mssim.engine.job import Job
-from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, draws_per_task, planned_draws, replay_blocks
+from mssim.engine.monte_carlo import ReplayTasks
+from mssim.engine.replayed import Replayed, few_replays
+from mssim.engine.scheduler import Task
+from mssim.engine.shared_replays import replay_task
 from mssim.pools.pool import Pool
-from mssim.results.spread import Histogram
-from mssim.rules.plan import QUANTITIES, Plan
-from mssim.rules.stops import WindowStop
+from mssim.rules.plan import QUANTITIES
 
-__all__ = ["Totals", "Work"]
-
-# Replays for the latency of windows alone, of each question and of all: the error of its mean is as small as that of
-# accuracies.
-_FEW_REPLAYS, _FEW_IN_ALL = 300, 10_000
+__all__ = ["Work"]
 
 
 class Work:
     """Blocks of a job, and their tasks, which are created on demand because they hold copies of arrays of the pool.
 
+    Parameters
+    ----------
+    job : Job
+    pool : Pool
+    given : Allocation, optional
+        Numbers of replays. By default, every question has the largest number.
+
     Attributes
     ----------
+    plans : list of Plan
+        Plans of the job, and after them those of controls.
     blocks : list of Block
         Blocks in a fixed random order, so that progress and shards represent both fast exact and slow replayed blocks.
     """
 
-    def __init__(self, job: Job, pool: Pool) -> None:
+    def __init__(self, job: Job, pool: Pool, given: Allocation | None = None) -> None:
         self.job, self.pool = job, pool
-        amounts = job.amounts(pool)
-        self._known = [name for name in QUANTITIES if amounts.is_recorded(name, job.models)]
-        self._amounts = amounts if self._known else None
-        self._counted = [self._counts(plan, closed) for plan, closed in zip(job.plans, job.closed, strict=True)]
+        self._replayed = Replayed(job, pool) if given is None else given.replayed
+        self.controls = {} if given is None else given.controls
+        self.plans = [*job.plans, *([] if given is None else given.control_plans)]
+        self.closed = [*job.closed, *([] if given is None else given.control_closed)]
         self.blocks: list[Block] = []
-        n_questions = len(pool.questions)
-        few = _few(job.n_replays, n_questions)
-        replayed: list[tuple[int, Plan, NDArray[np.int64], int]] = []
-        for i, (plan, closed) in enumerate(zip(job.plans, job.closed, strict=True)):
-            if job.method != "monte_carlo":
-                self.blocks += exact_blocks(i, plan, closed, n_questions)
-            replays = np.where(closed & ~self._counts_all(plan), self._counted[i] * few, job.n_replays)
-            replayed += [(i, plan, np.nonzero(replays == n)[0], n) for n in np.unique(replays[replays > 0]).tolist()]
-        draws = sum(planned_draws(plan.at(budgets), n_questions, n) for _, plan, budgets, n in replayed)
-        for i, plan, budgets, n in replayed:
-            self.blocks += replay_blocks(i, plan, budgets, pool, n, draws_per_task(draws))
+        for i, (plan, closed) in enumerate(zip(self.plans, self.closed, strict=True)):
+            if job.method != "monte_carlo" or i >= len(job.plans):
+                self.blocks += exact_blocks(i, plan, closed, len(pool.questions))
+        parts = [part for number in range(len(self._replayed.bundles)) for part in self._replays_of(number, given)]
+        parts += [part for i in range(len(job.plans)) for part in self._latencies(i)]
+        self.blocks += replay_blocks(parts, pool)
         random.Random(0).shuffle(self.blocks)
-        self._replays = ReplayTasks(
+        self._tasks = ReplayTasks(
             pool,
             job.seed,
             replacement=job.replacement,
-            amounts=self._amounts,
+            amounts=self._replayed.amounts,
             models=job.models,
             parallel=job.parallel,
             bins=job.quantiles,
         )
 
+    def _replays_of(self, number: int, given: Allocation | None) -> Iterator[Part]:
+        """Yield the replays of a bundle: questions with equal numbers of replays are together."""
+        bundle = self._replayed.bundles[number]
+        if given is None:
+            replays = np.where(self._replayed.least(bundle) > 0, self.job.n_replays, 0)
+        else:
+            replays = given.replays[number]
+        plans = [self.job.plans[i] for i in bundle.plans]
+        for n in np.unique(replays[replays > 0]).tolist():
+            yield Part(bundle.plans, plans, bundle.budgets, np.flatnonzero(replays == n), n)
+
+    def _latencies(self, i: int) -> Iterator[Part]:
+        """Yield what replays only the latency of windows, where the accuracy has a closed form."""
+        every = np.arange(len(self.pool.questions))
+        replayed = [b for bundle in self._replayed.bundles if i in bundle.plans for b in bundle.budgets]
+        only = np.setdiff1d(np.flatnonzero(self._replayed.counted[i]), replayed)
+        if only.size:
+            few = few_replays(self.job.n_replays, every.size)
+            yield Part((i,), [self.job.plans[i]], only, every, few)
+
     @property
     def units(self) -> tuple[float, ...]:
         """Units of the histograms of all quantities; NaN for unknown ones."""
-        amounts, models = self._amounts, self.job.models
+        amounts, models, known = self._replayed.amounts, self.job.models, self._replayed.known
         if amounts is None:
             return (math.nan,) * len(QUANTITIES)
-        return tuple(amounts.unit(name, models) if name in self._known else math.nan for name in QUANTITIES)
+        return tuple(amounts.unit(name, models) if name in known else math.nan for name in QUANTITIES)
 
     @property
     def adds_up(self) -> bool:
         """Whether what a plan spends is the sum over replays, at one budget or more."""
-        return any(counted.any() for counted in self._counted)
+        return any(counted.any() for counted in self._replayed.counted)
 
-    def _counts(self, plan: Plan, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the budgets at which replays add up what they spend, because no closed form has it."""
-        job = self.job
-        if not self._known:
-            return np.zeros_like(closed)
-        if self._counts_all(plan):
-            return np.ones_like(closed)
-        if not isinstance(plan.stop, WindowStop):
-            return np.zeros_like(closed)
-        one_by_one = job.parallel == 1 or plan.stop.window == 1
-        return ~closed | ("latency" in self._known and not one_by_one and not job.replacement)
-
-    def _counts_all(self, plan: Plan) -> bool:
-        """Return whether all replays of a plan add up what they spend, which is more than a latency."""
-        job = self.job
-        wanted = job.quantiles or job.method == "monte_carlo" or nothing_known(plan) is not None
-        return bool(self._known) and wanted
-
-    def task(self, number: int) -> ExactTask | UntilTask | ReplayTask:
+    def task(self, number: int) -> Task:
         """Create the task of a block, with all data that a worker needs."""
         block, job = self.blocks[number], self.job
-        plan = job.plans[block.plan]
+        plan = self.plans[block.plans[0]]
         if block.exact:
             return exact_task(
                 self.pool,
                 plan,
                 block,
-                job.closed[block.plan],
+                self.closed[block.plans[0]],
                 replacement=job.replacement,
-                amounts=self._amounts,
+                amounts=self._replayed.amounts if block.plans[0] < len(job.plans) else None,
                 parallel=job.parallel,
             )
-        return self._replays.task(plan, block, count=bool(self._counted[block.plan][list(block.budgets)].any()))
+        count = bool(self._replayed.counted[block.plans[0]][list(block.budgets)].any())
+        return replay_task(self._tasks, job.plans, block, controls=self.controls, count=count)
 
     @property
     def fingerprint(self) -> str:
         """Hash of the blocks and of the plans to which they refer."""
-        plans = [(*plan.models, plan.sizes.tolist(), plan.need.tolist()) for plan in self.job.plans]
+        plans = [(*plan.models, plan.sizes.tolist(), plan.need.tolist()) for plan in self.plans]
         return hashlib.sha256(repr((plans, [tuple(block) for block in self.blocks])).encode()).hexdigest()[:16]
-
-
-def _few(n_replays: int, n_questions: int) -> int:
-    """Return the number of replays where all but a latency has a closed form."""
-    return min(n_replays, max(_FEW_REPLAYS, _FEW_IN_ALL // n_questions))
-
-
-class Totals:
-    """Sum of the outcomes of finished blocks.
-
-    Sums over replays are integers, or such multiples of a power of two, which floats add without rounding. The order of
-    blocks has therefore no effect.
-
-    Attributes
-    ----------
-    histograms : list of Histogram
-        What replays spend, one per plan.
-    """
-
-    def __init__(self, plans: Sequence[Plan], n_questions: int) -> None:
-        self._exact = [[np.full(shape, np.nan) for shape in _shapes(plan, n_questions)] for plan in plans]
-        self._replayed = [[np.zeros(shape) for shape in _shapes(plan, n_questions)] for plan in plans]
-        self._n_replays = [np.zeros(_shapes(plan, n_questions)[0], np.int64) for plan in plans]
-        self.histograms = [Histogram() for _ in plans]
-
-    def add(self, block: Block, outcome: Outcome) -> None:
-        """Add the outcome of a block; each block must be added once."""
-        if block.exact:
-            for whole, part in zip(self._exact[block.plan], outcome, strict=False):  # it has no histogram
-                whole[..., block.questions] = part
-        else:
-            budgets = np.array(block.budgets)
-            for whole, part in zip(self._replayed[block.plan], outcome, strict=False):
-                whole[..., budgets, block.questions] += part
-            self._n_replays[block.plan][budgets, block.questions] += block.n_replays
-            self.histograms[block.plan].add(outcome.histogram)
-
-    def complete(self, closed: Sequence[NDArray[np.bool_]], n_replays: int) -> bool:
-        """Return whether every question has its closed form or all its replays at every budget."""
-        return all(
-            not np.isnan(exact[0][known]).any()
-            and (done[~known] == n_replays).all()
-            and np.isin(done, (0, _few(n_replays, done.shape[1]), n_replays)).all()
-            for exact, done, known in zip(self._exact, self._n_replays, closed, strict=True)
-        )
-
-    def outcomes(self) -> list[Outcome]:
-        """Return the outcome of each plan: closed forms where available, otherwise means of replays."""
-        found = []
-        for exact, sums, done in zip(self._exact, self._replayed, self._n_replays, strict=True):
-            replays = np.where(done > 0, done, np.nan)
-            pairs = zip(exact, sums, strict=True)
-            found.append(Outcome.of(*(np.where(np.isnan(known), total / replays, known) for known, total in pairs)))
-        return found
-
-
-def _shapes(plan: Plan, n_questions: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of right, drawn, agreed and spent."""
-    n_stages, n_budgets = plan.sizes.shape
-    each = (n_budgets, n_questions)
-    return each, (n_stages, *each), each, (len(QUANTITIES), *each)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
+from mssim.kernels.bundles import Rules, results
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.spending import NOTHING, Spending
-from mssim.kernels.stages import PLAIN, Rules, results
+from mssim.kernels.stage_votes import PLAIN
 from mssim.kernels.streams import word
 from mssim.kernels.tally import Recorded, Replays, logarithms, right_classes
 from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.kernels.bundles import Rules, results
 from mssim.kernels.compiling import compiled
 from mssim.kernels.spending import NOTHING, Spending
-from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import word
 from mssim.kernels.tally import Recorded, Replays, right_classes
 from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.kernels.bundles import Rules
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import larger
 from mssim.kernels.spending import NOTHING, Spending, count_turns
-from mssim.kernels.stages import Rules
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, NO_ANSWER, SHIFT, VOTE, Recorded, Replays, most_classes, right_classes, tie_rank
 

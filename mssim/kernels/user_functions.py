@@ -17,9 +17,9 @@ import numpy as np
 from numba import njit, typeof, types
 from numpy.typing import NDArray
 
+from mssim.kernels.bundles import Rules, results
 from mssim.kernels.compiling import compiled, inlined, unowned
 from mssim.kernels.spending import NOTHING, Spending
-from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, Recorded, Replays, right_classes, wins
 from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of

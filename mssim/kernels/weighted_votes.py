@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.kernels.bundles import Rules, results
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.spending import NOTHING, Spending
-from mssim.kernels.stages import DISTINCT, ORDERED, PLAIN, VALID, Rules, results, within_weight
+from mssim.kernels.stage_votes import DISTINCT, ORDERED, PLAIN, VALID, within_weight
 from mssim.kernels.streams import word
 from mssim.kernels.tally import FIRST, Recorded, Replays, logarithms, right_classes, wins
 from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
@@ -41,7 +42,7 @@ class Counters(NamedTuple):
     known: NDArray[np.bool_]  # [class], whether it is among them
     counts: NDArray[np.int64]  # [stage, class], votes
     sums: NDArray[np.float64]  # [stage, class], sum or maximum of the votes' numbers
-    facts: NDArray[np.int64]  # [stage, fact], see stages
+    facts: NDArray[np.int64]  # [stage, fact], see stage_votes
     at: NDArray[np.int64]  # [stage], draws counted
     weights: NDArray[np.float64]  # [stage], prior times within-model weight
 

@@ -95,7 +95,8 @@ def make_report(
     tokens: str = "all",
     clusters: str | None = None,
     confidence_level: float = 0.95,
-    n_replays: int = 2000,
+    n_replays: int | None = None,
+    mc_error: float | None = None,
     seed: int = 0,
     title: str | None = None,
     command: str | None = None,
@@ -129,7 +130,9 @@ def make_report(
         As in `evaluate`.
     clusters, confidence_level
         As in `Evaluation.to_frame`.
-    n_replays, seed
+    n_replays, mc_error
+        As in `mssim.tuning.tune`.
+    seed
         As in `evaluate`.
     title : str, optional
         Title of the page. By default, the title of the pool.
@@ -171,6 +174,7 @@ def make_report(
         clusters=clusters,
         confidence_level=confidence_level,
         n_replays=n_replays,
+        mc_error=mc_error,
         seed=seed,
         progress=progress and (lambda done, total: progress(done * _TUNING // total, 1000)),
     )

@@ -190,14 +190,7 @@ def noise(a: Candidate, b: Candidate) -> Any:
 
     These are three Monte Carlo errors, and half of the last digit that is shown.
     """
-    variances = [_variance(one) for one in (a, b) if one.n_replays]
-    return np.maximum(3 * np.sqrt(np.sum(variances, axis=0)), _SHOWN) if variances else np.full(a.accuracy.size, _SHOWN)
-
-
-def _variance(one: Candidate) -> Any:
-    """Return the Monte Carlo variance of accuracies; one more right and wrong replay, as 0 and 1 have an error too."""
-    share = (one.accuracy * one.n_replays + 1) / (one.n_replays + 2)
-    return share * (1 - share) / one.n_replays
+    return np.maximum(3 * np.sqrt(a.mc_variance + b.mc_variance), _SHOWN)
 
 
 def _table(study: Study, quantity: Quantity) -> Table:

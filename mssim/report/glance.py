@@ -110,7 +110,7 @@ def methods_section(study: Study, command: str | None) -> Section:
         ),
         (
             "accuracy",
-            f"closed forms where they exist, else {study.n_replays:,} replays; all strategies see the same draws",
+            f"closed forms where they exist, else {_replays(study)}; all strategies see the same draws",
         ),
         ("held-out scores", f"cross-validation in {n_folds} folds; {independent}"),
         ("intervals", f"{100 * study.confidence_level:g}%, over questions"),
@@ -126,6 +126,15 @@ def methods_section(study: Study, command: str | None) -> Section:
     if command is not None:
         parts += [Text(["This command makes the page again:", f"`{printable(command)}`"])]
     return Section("methods", "Methods", parts)
+
+
+def _replays(study: Study) -> str:
+    """Return how often strategies without a closed form are replayed."""
+    most = "" if study.n_replays is None else f"{study.n_replays:,} replays"
+    if study.mc_error is None:
+        return f"{most} of every question"
+    error = f"replays until the Monte Carlo error is {100 * study.mc_error:.2g} points"
+    return f"{error}, at most {most} per question on average" if most else error
 
 
 def _rules(study: Study) -> Table:

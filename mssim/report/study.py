@@ -21,7 +21,8 @@ from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import QUANTITIES
 from mssim.rules.strategies import SelfConsistency
-from mssim.tuning._tune import Tuning, tune_each
+from mssim.tuning._tune import Tuning, replays_or_default, tune_each
+from mssim.tuning.choice import accuracy_noise
 from mssim.tuning.grid import grid
 
 __all__ = ["Candidate", "Study", "make_study"]
@@ -42,7 +43,7 @@ class Candidate:
     budget: int
     accuracy: Floats  # [question]
     spend: Floats  # [question]
-    n_replays: int
+    mc_variance: Floats  # [question], of the accuracy, positive unless it is exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class Study:
         Models that strategies combine, the strongest first.
     tunings : mapping of str to Tuning
         One per quantity whose spend is known, "samples_used" first.
-    confidence_level, clusters, seed, n_replays
+    confidence_level, clusters, seed, n_replays, mc_error
         As in `mssim.report.make_report`.
     currency : str or None
         Unit of money.
@@ -72,7 +73,8 @@ class Study:
     confidence_level: float
     clusters: str | None
     seed: int
-    n_replays: int
+    n_replays: int | None
+    mc_error: float | None
     currency: str | None
 
     @cached_property
@@ -124,7 +126,8 @@ class Study:
         tuning = self.tunings[unit]
         names, usable = np.array(tuning.strategies, dtype=object), tuning.usable[:, -1]
         row = int(np.flatnonzero((names == strategy) & (tuning.budgets == budget) & usable)[0])
-        return Candidate(strategy, budget, tuning.accuracy[row], tuning.spend[row], int(tuning.n_replays[row]))
+        variance = accuracy_noise(tuning.mc_variance[row], tuning.n_replays[row])
+        return Candidate(strategy, budget, tuning.accuracy[row], tuning.spend[row], variance)
 
     def chosen(self, unit: str, limit: int) -> Candidate:
         """Return the choice on all questions within a limit, given by its position."""
@@ -165,7 +168,8 @@ def make_study(
     tokens: str = "all",
     clusters: str | None = None,
     confidence_level: float = 0.95,
-    n_replays: int = 2000,
+    n_replays: int | None = None,
+    mc_error: float | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Study:
@@ -184,6 +188,7 @@ def make_study(
     named = _named(part, combined, strategies, families)
     read = read_prices_of(prices)
     known = _known(part, read, tokens)
+    n_replays, mc_error = replays_or_default(n_replays, mc_error)
     try:
         tunings = tune_each(
             part,
@@ -192,6 +197,7 @@ def make_study(
             families=families,
             limits={"samples_used": _samples(part, named, limits), **dict.fromkeys(known)},
             n_replays=n_replays,
+            mc_error=mc_error,
             seed=seed,
             prices=read,
             tokens=tokens,
@@ -209,6 +215,7 @@ def make_study(
         clusters=clusters,
         seed=seed,
         n_replays=n_replays,
+        mc_error=mc_error,
         currency=getattr(read, "currency", None),
     )
 

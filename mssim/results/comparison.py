@@ -98,20 +98,20 @@ def compare_pair(
     names: tuple[str, str],
     budgets: tuple[int, int],
     accuracy: NDArray[np.float64],
-    n_replays: NDArray[np.int64],
+    mc_variance: NDArray[np.float64],
     *,
     margin: float | None,
     confidence_level: float,
     clusters: NDArray[Any] | None,
     test: str,
 ) -> Comparison:
-    """Compare two strategies, given their accuracies [strategy, question] and numbers of replays, 0 if exact.
+    """Compare two strategies, given their accuracies and Monte Carlo variances [strategy, question].
 
     Examples
     --------
     >>> accuracy = np.array([[1.0, 1.0, 0.5], [0.0, 1.0, 0.5]])
     >>> options = {"margin": None, "confidence_level": 0.95, "clusters": None, "test": "auto"}
-    >>> found = compare_pair(("sc:a", "sc:b"), (8, 8), accuracy, np.array([0, 0]), **options)
+    >>> found = compare_pair(("sc:a", "sc:b"), (8, 8), accuracy, np.zeros((2, 3)), **options)
     >>> found.wins, found.ties, found.losses
     (1, 2, 0)
     """
@@ -122,8 +122,8 @@ def compare_pair(
     found = mean_difference(
         difference, confidence_level=confidence_level, clusters=clusters, margin=margin, method=test
     )
-    variances = accuracy * (1 - accuracy) / np.maximum(n_replays, 1)[:, None]
-    noise = np.where(n_replays[:, None] > 0, variances, 0.0).sum(axis=0)
+    # After a single replay the variance is not known, and outcomes that differ count as different.
+    noise = np.nan_to_num(mc_variance).sum(axis=0)
     tie = np.abs(difference) <= 3 * np.sqrt(noise) + 1e-9
     return Comparison(
         *names,

@@ -18,11 +18,18 @@ from mssim.results.bands import mean_band
 from mssim.results.clusters import cluster_labels
 from mssim.results.comparison import Comparison, Comparisons, compare_pair
 from mssim.results.equal_money import EqualMoney, checked_spend, equal_money
-from mssim.results.evaluation_files import PER_QUESTION, VARIANCE, read_results, write_results
+from mssim.results.evaluation_files import PER_QUESTION, REPLAYED, VARIANCE, read_results, write_results
 from mssim.results.jackknife import Jackknife
 from mssim.results.named import column_of, common_budgets, others_of, row_of
 from mssim.results.spread import Spread
-from mssim.results.summary import check_scope, corrected, limits_on_these, run_scatter, spread_columns
+from mssim.results.summary import (
+    check_scope,
+    corrected,
+    error_of_mean,
+    limits_on_these,
+    run_scatter,
+    spread_columns,
+)
 from mssim.rules.plan import QUANTITIES
 
 __all__ = ["Evaluation"]
@@ -55,8 +62,10 @@ class Evaluation:
         Expected cost in the unit of the recorded costs or prices; NaN if neither is known.
     latency : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Expected seconds until the answer; NaN if they were not recorded.
-    n_replays : ndarray of int64, shape (n_strategies, n_budgets)
+    n_replays : ndarray of int64, shape (n_strategies, n_budgets, n_questions)
         Number of replays behind the accuracy; 0 if it is exact.
+    mc_variance : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Variance of the Monte Carlo error of the accuracy; 0 if it is exact, NaN after a single replay.
     provenance : mapping
         Versions, seed, pool fingerprint and settings.
     jackknife : Jackknife or None
@@ -89,6 +98,7 @@ class Evaluation:
     cost: Floats
     latency: Floats
     n_replays: NDArray[np.int64]
+    mc_variance: Floats
     provenance: Mapping[str, Any]
     jackknife: Jackknife | None = None
     bias: Floats | None = None
@@ -147,8 +157,8 @@ class Evaluation:
             confidence interval); replay_sd (standard deviation of the accuracy of a single run on these questions);
             jackknife_error (standard error of accuracy on these questions, if computed); mc_error (Monte Carlo error of
             accuracy, 0 if exact; NaN, like replay_sd, after a single replay); samples_used, agreed, tokens, cost,
-            latency (means over questions); quantiles and shares, if asked for; method (exact or monte_carlo);
-            n_questions.
+            latency (means over questions); quantiles and shares, if asked for; method (exact or monte_carlo); n_replays
+            (mean over questions); n_questions.
 
         Raises
         ------
@@ -167,7 +177,6 @@ class Evaluation:
         `mssim.results.spread.Spread`.
         """
         low, high = self._limits(confidence_level, clusters, band, scope)
-        replay_sd, mc_error = run_scatter(self.accuracy, self.n_replays)
         exceeds = {"tokens": tokens_exceed, "cost": cost_exceeds, "latency": latency_exceeds}
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         columns = {
@@ -177,14 +186,15 @@ class Evaluation:
             **(corrected(self.accuracy, self.bias) if correct_bias else {}),
             "low": low.ravel(),
             "high": high.ravel(),
-            "replay_sd": replay_sd.ravel(),
+            "replay_sd": run_scatter(self.accuracy, self.mc_variance).ravel(),
             **({} if self.jackknife is None else {"jackknife_error": self.jackknife.error().ravel()}),
-            "mc_error": mc_error.ravel(),
+            "mc_error": error_of_mean(self.mc_variance).ravel(),
             "samples_used": self.samples_used.mean(axis=2).ravel(),
             "agreed": self.agreed.mean(axis=2).ravel(),
             **{name: getattr(self, name).mean(axis=2).ravel() for name in QUANTITIES},
             **spread_columns(self.spread, quantiles, exceeds),
-            "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
+            "method": np.where(self.n_replays.any(axis=2).ravel(), "monte_carlo", "exact"),
+            "n_replays": self.n_replays.mean(axis=2).ravel(),
             "n_questions": n_questions,
         }
         return pd.DataFrame(columns)[self.evaluated.ravel()].reset_index(drop=True)
@@ -194,7 +204,7 @@ class Evaluation:
         if check_scope(scope) == "questions":
             labels = self.cluster_labels(clusters)
             return mean_band(self.accuracy, confidence_level=confidence_level, clusters=labels, band=band)
-        return limits_on_these(self.accuracy, self.n_replays, self.jackknife, confidence_level, band)
+        return limits_on_these(self.accuracy, self.mc_variance, self.jackknife, confidence_level, band)
 
     def per_question(self) -> pd.DataFrame:
         """Return the expectations of every strategy, budget and question.
@@ -202,8 +212,9 @@ class Evaluation:
         Returns
         -------
         DataFrame, one row per strategy, budget at which it was evaluated, and question
-            Columns: strategy, budget, question_id, accuracy, samples_used, agreed, tokens, cost, latency and the other
-            columns of `questions`, and jackknife_variance, if computed. Question columns with a conflicting name
+            Columns: strategy, budget, question_id, accuracy, samples_used, agreed, tokens, cost, latency, n_replays,
+            mc_variance and the other columns of `questions`, and jackknife_variance, if computed. Question columns with
+            a conflicting name
             receive the prefix ``question_``.
         """
         n_strategies, n_budgets, n_questions = self.accuracy.shape
@@ -212,6 +223,7 @@ class Evaluation:
                 "strategy": np.repeat(self.strategies, n_budgets * n_questions),
                 "budget": np.tile(np.repeat(self.budgets, n_questions), n_strategies),
                 **{name: getattr(self, name).ravel() for name in PER_QUESTION},
+                **{name: getattr(self, name).ravel() for name in REPLAYED},
                 **({} if self.jackknife is None else {VARIANCE: self.jackknife.variance.ravel()}),
             }
         )
@@ -274,7 +286,7 @@ class Evaluation:
             (a, b),
             (int(budgets[0]), int(budgets[1])),
             np.array([self.accuracy[one] for one in at]),
-            np.array([self.n_replays[one] for one in at]),
+            np.array([self.mc_variance[one] for one in at]),
             margin=margin,
             confidence_level=confidence_level,
             clusters=self.cluster_labels(clusters),
@@ -423,7 +435,6 @@ class Evaluation:
             "strategies": list(self.strategies),
             "budgets": self.budgets.tolist(),
             **({} if self.evaluated.all() else {"evaluated": self.evaluated.tolist()}),
-            "n_replays": self.n_replays.tolist(),
             "provenance": dict(self.provenance),
             **({} if self.jackknife is None else {"share": self.jackknife.share.tolist()}),
             **({} if self.bias is None else {"bias": self.bias.tolist()}),

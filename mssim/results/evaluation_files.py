@@ -22,9 +22,10 @@ from mssim.rules.plan import QUANTITIES
 
 __all__ = ["PER_QUESTION", "VARIANCE", "read_results", "write_results"]
 
-SCHEMA = 4  # version of files; versions 2 and 3 have neither tokens nor latency
-_READABLE = (2, 3, SCHEMA)
+SCHEMA = 5  # version of files; versions 2 and 3 have neither tokens nor latency, 2 to 4 equal numbers of replays
+_READABLE = (2, 3, 4, SCHEMA)
 PER_QUESTION = ("accuracy", "samples_used", "agreed", *QUANTITIES)  # columns, and attributes of Evaluation
+REPLAYED = ("n_replays", "mc_variance")  # the same
 VARIANCE = "jackknife_variance"
 _SPREAD = "spread"
 
@@ -68,7 +69,8 @@ def write_results(
 def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the arguments of `Evaluation` from a file that `write_results` wrote.
 
-    Files of schema 2 and 3 have neither tokens nor latency; both are NaN.
+    Files of schema 2 and 3 have neither tokens nor latency; both are NaN. Files up to schema 4 have one number of
+    replays for all questions.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path}: not a results file of mssim, or damaged ({error!r:.200}). Use a file written by Evaluation.save."
         ) from error
     raise MssimError(
-        f"{path}: unsupported schema version {header['schema']}. This mssim reads 2, 3 and {SCHEMA}. Evaluate again."
+        f"{path}: unsupported schema version {header['schema']}. This mssim reads 2 to {SCHEMA}. Evaluate again."
     )
 
 
@@ -107,6 +109,13 @@ def _arguments(table: pa.Table, header: dict[str, Any]) -> dict[str, Any]:
 
     values = {"accuracy": read("accuracy")}
     values |= {name: read(name) if name in frame else grid for name in PER_QUESTION[1:]}
+    if header["schema"] < SCHEMA:
+        replays = np.broadcast_to(np.array(header["n_replays"])[:, :, None], grid.shape)
+        variance = values["accuracy"] * (1 - values["accuracy"]) / np.where(replays > 1, replays - 1.0, np.nan)
+        values |= {"n_replays": replays, "mc_variance": np.where(replays == 0, 0.0, variance)}
+    else:
+        values |= {name: read(name) for name in REPLAYED}
+    values["n_replays"] = np.nan_to_num(values["n_replays"]).astype(np.int64)
     jackknife = Jackknife(read(VARIANCE), np.array(header["share"])) if "share" in header else None
     questions = frame.drop(columns=["strategy", "budget"]).iloc[: grid.shape[2]]
     return {
@@ -114,7 +123,6 @@ def _arguments(table: pa.Table, header: dict[str, Any]) -> dict[str, Any]:
         "budgets": np.array(header["budgets"], dtype=np.int64),
         "questions": questions.reset_index(drop=True),
         **values,
-        "n_replays": np.array(header["n_replays"], dtype=np.int64),
         "provenance": header["provenance"],
         "jackknife": jackknife,
         "bias": np.array(header["bias"]) if "bias" in header else None,

@@ -19,6 +19,7 @@ __all__ = [
     "EXCEED",
     "check_scope",
     "corrected",
+    "error_of_mean",
     "limits_on_these",
     "read_spread_options",
     "run_scatter",
@@ -26,7 +27,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 SCOPES = ("questions", "these")
 EXCEED = {"tokens": "tokens_exceed", "cost": "cost_exceeds", "latency": "latency_exceeds"}  # arguments and columns
@@ -40,7 +40,7 @@ def check_scope(scope: str) -> str:
 
 
 def limits_on_these(
-    accuracy: Floats, n_replays: Ints, jackknife: Jackknife | None, confidence_level: float, band: str
+    accuracy: Floats, mc_variance: Floats, jackknife: Jackknife | None, confidence_level: float, band: str
 ) -> tuple[Floats, Floats]:
     """Return the limits of the intervals of the accuracy on exactly these questions, [strategy, budget]."""
     if band != "pointwise":
@@ -54,7 +54,7 @@ def limits_on_these(
         )
     return these_interval(
         accuracy.mean(axis=2),
-        np.hypot(jackknife.error(), run_scatter(accuracy, n_replays)[1]),
+        np.hypot(jackknife.error(), error_of_mean(mc_variance)),
         jackknife.share,
         n_questions=accuracy.shape[2],
         confidence_level=confidence_level,
@@ -71,31 +71,37 @@ def corrected(accuracy: Floats, bias: Floats | None) -> dict[str, Floats]:
     return {"bias": bias.ravel(), "corrected": np.clip(accuracy.mean(axis=2) - bias, 0.0, 1.0).ravel()}
 
 
-def run_scatter(accuracy: Floats, n_replays: Ints) -> tuple[Floats, Floats]:
-    """Return the standard deviations of the accuracy of a single run and of the mean over replays.
+def run_scatter(accuracy: Floats, mc_variance: Floats) -> Floats:
+    """Return the standard deviation of the accuracy of a single run, [strategy, budget].
 
     Draws of questions are independent and outcomes are binary, so the variance of the accuracy of a run is
-    sum p (1 - p) / Q^2. The factor R / (R - 1) corrects for estimating p from R replays.
+    sum p (1 - p) / Q^2. The square of an estimate of p is too large by the variance of its error.
 
     Parameters
     ----------
     accuracy : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Probability of a correct answer.
-    n_replays : ndarray of int64, shape (n_strategies, n_budgets)
-        Number of replays; 0 if the accuracy is exact.
+    mc_variance : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Variance of the Monte Carlo error of the accuracy; 0 if it is exact.
 
     Examples
     --------
-    >>> replay_sd, mc_error = run_scatter(np.full((1, 1, 100), 0.5), np.array([[101]]))
-    >>> replay_sd.round(4), mc_error.round(4)
-    (array([[0.0502]]), array([[0.005]]))
+    >>> run_scatter(np.full((1, 1, 100), 0.5), np.full((1, 1, 100), 0.25 / 100)).round(4)
+    array([[0.0502]])
     """
-    exact, replays = n_replays == 0, np.maximum(n_replays, 1)
-    # A single replay does not determine the variance between replays.
-    correction = np.where(exact, 1.0, replays / np.where(replays > 1, replays - 1, np.nan))
-    variance = (accuracy * (1 - accuracy)).sum(axis=2) / accuracy.shape[2] ** 2
-    replay_sd = np.sqrt(correction * variance)
-    return replay_sd, np.where(exact, 0.0, replay_sd / np.sqrt(replays))
+    variance = (accuracy * (1 - accuracy) + mc_variance).sum(axis=2)
+    return np.asarray(np.sqrt(np.maximum(variance, 0)) / accuracy.shape[2])
+
+
+def error_of_mean(variance: Floats) -> Floats:
+    """Return the standard error of a mean over questions, given the variances of independent values [..., question].
+
+    Examples
+    --------
+    >>> error_of_mean(np.full((1, 100), 0.25))
+    array([0.05])
+    """
+    return np.asarray(np.sqrt(variance.sum(axis=-1)) / variance.shape[-1])
 
 
 # Quantiles ------------------------------------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ def finite_budget(
     *,
     weights: Weights = None,
     method: str = "auto",
-    n_replays: int = 10_000,
+    n_replays: int | None = None,
     seed: int = 0,
     replacement: bool = True,
     confidence_level: float = 0.95,

@@ -31,7 +31,7 @@ def stop_quality(
     budgets: ArrayLike,
     *,
     method: str = "auto",
-    n_replays: int = 10_000,
+    n_replays: int | None = None,
     seed: int = 0,
     replacement: bool = False,
     confidence_level: float = 0.95,

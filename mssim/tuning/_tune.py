@@ -53,6 +53,8 @@ from mssim.tuning.spends import Bounds
 
 __all__ = ["Tuning", "tune", "tune_each"]
 
+DEFAULT_REPLAYS, DEFAULT_ERROR = 2000, 2e-4
+
 
 def tune(
     pool: Pool,
@@ -65,7 +67,8 @@ def tune(
     n_folds: int | None = None,
     n_runs: int | None = None,
     method: str = "auto",
-    n_replays: int = 2000,
+    n_replays: int | None = None,
+    mc_error: float | None = None,
     seed: int = 0,
     replacement: bool = False,
     prices: PricesLike | None = None,
@@ -112,7 +115,9 @@ def tune(
         Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
         chosen on these outcomes, with the spend of the samples that the run drew, and scored by its expected accuracy.
         By default, it is chosen by expected accuracy and spend. Candidates that are fitted are not supported.
-    method, n_replays, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
+    n_replays, mc_error
+        As in `evaluate`. By default the Monte Carlo error is at most 2e-4, with at most 2000 replays of a question.
+    method, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
         samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
         evaluate the choices with ``replacement=True`` to learn theirs. By default, strategies name models that share
@@ -183,6 +188,7 @@ def tune(
         n_runs=n_runs,
         method=method,
         n_replays=n_replays,
+        mc_error=mc_error,
         seed=seed,
         replacement=replacement,
         prices=prices,
@@ -205,7 +211,8 @@ def tune_each(
     n_folds: int | None = None,
     n_runs: int | None = None,
     method: str = "auto",
-    n_replays: int = 2000,
+    n_replays: int | None = None,
+    mc_error: float | None = None,
     seed: int = 0,
     replacement: bool = False,
     prices: PricesLike | None = None,
@@ -259,7 +266,9 @@ def tune_each(
     fitted, unpaid = without_samples(pool, fitted, steps, replacement, given)
     versions = list_versions(pool, fitted, steps, replacement)
 
-    options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
+    replays = replays_or_default(n_replays, mc_error)
+    options: dict[str, Any] = {"method": method, "seed": seed, "replacement": replacement}
+    options |= {"n_replays": replays[0], "mc_error": replays[1]}
     options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel, "shares_draws": groups}
     jobs = check_all(pool, versions, options)
     sets = training_sets(folds)
@@ -290,6 +299,7 @@ def tune_each(
             accuracy=found.accuracy,
             spend=found.spends[spend],
             n_replays=found.n_replays,
+            mc_variance=found.mc_variance,
             spend_noise=expected.spend_noise,
             limits=within[kept],
             folds=folds,
@@ -307,6 +317,11 @@ def tune_each(
             },
         )
     return tunings
+
+
+def replays_or_default(n_replays: int | None, mc_error: float | None) -> tuple[int | None, float | None]:
+    """Return the given numbers of replays and Monte Carlo error, or the default of both."""
+    return (DEFAULT_REPLAYS, DEFAULT_ERROR) if n_replays is None and mc_error is None else (n_replays, mc_error)
 
 
 def _candidates(
@@ -399,7 +414,7 @@ def _passes(
     # Derived seeds, so that runs with neighbouring seeds do not overlap.
     for run, seed in enumerate(np.random.SeedSequence(options["seed"]).generate_state(n_runs or 0, np.uint64), 1):
         part = part_of(progress, 1000 * run, 1000, total)
-        single = {"method": "monte_carlo", "n_replays": 1, "seed": int(seed)}
+        single = {"method": "monte_carlo", "n_replays": 1, "mc_error": None, "seed": int(seed)}
         yield evaluate_versions(pool, versions, spends, part, **{**options, **single})
 
 

@@ -20,7 +20,7 @@ from mssim.rules.base import Strategy
 from mssim.rules.strategies import SelfConsistency
 from mssim.tuning.choice import Bools, Floats, Ints, Scores, accuracy_noise
 from mssim.tuning.fitting import Fitted
-from mssim.tuning.spends import Bounds, bounds_of, spend_noise, spend_replays
+from mssim.tuning.spends import AS_ACCURACY, Bounds, bounds_of, spend_noise, spend_replays
 
 __all__ = []
 
@@ -216,7 +216,8 @@ class Evaluated(NamedTuple):
 
     accuracy: Floats
     spends: dict[str, Floats]  # of each quantity
-    n_replays: Ints  # [version]; 0 if it is exact
+    n_replays: Ints  # [version, question]; 0 if it is exact
+    mc_variance: Floats  # [version, question], of the accuracy
 
 
 def evaluate_versions(
@@ -234,9 +235,11 @@ def evaluate_versions(
         for spend in spends:
             check_known(found, spend, "spend", owner="the pool", prices="use prices=")
         spent = [(budgets if spend == "budget" else getattr(found, spend)).reshape(shape) for spend in spends]
-        parts.append((found.n_replays.ravel(), found.accuracy.reshape(shape), *spent))
-    n_replays, accuracy, *spent = (np.concatenate(values)[versions.places] for values in zip(*parts, strict=True))
-    return Evaluated(accuracy, dict(zip(spends, spent, strict=True)), n_replays)
+        arrays = (found.n_replays, found.mc_variance, found.accuracy)
+        parts.append((*(array.reshape(shape) for array in arrays), *spent))
+    together = (np.concatenate(values)[versions.places] for values in zip(*parts, strict=True))
+    n_replays, mc_variance, accuracy, *spent = together
+    return Evaluated(accuracy, dict(zip(spends, spent, strict=True)), n_replays, mc_variance)
 
 
 def expected_scores(found: Evaluated, spend: str, bounds: Bounds, spend_replays: Ints) -> Scores:
@@ -244,8 +247,12 @@ def expected_scores(found: Evaluated, spend: str, bounds: Bounds, spend_replays:
     return Scores(
         found.accuracy,
         found.spends[spend],
-        accuracy_noise(found.accuracy, found.n_replays),
-        spend_noise(found.spends[spend], bounds, spend_replays),
+        accuracy_noise(found.mc_variance, found.n_replays),
+        spend_noise(
+            found.spends[spend],
+            bounds,
+            np.where(spend_replays[:, None] == AS_ACCURACY, found.n_replays, spend_replays[:, None]),
+        ),
     )
 
 

@@ -61,14 +61,14 @@ def training_sets(folds: Ints) -> Floats:
     return np.asarray(among / among.sum(axis=1, keepdims=True))
 
 
-def accuracy_noise(accuracy: Floats, n_replays: Ints) -> Floats:
-    """Return the Monte Carlo variance of accuracies [version, question]; 0 if they are exact.
+def accuracy_noise(mc_variance: Floats, n_replays: Ints) -> Floats:
+    """Return the Monte Carlo variance of accuracies [version, question], positive where all replays agree.
 
-    With one half added to right and wrong replays, the variance is positive where all replays agree.
+    It is 0 if they are exact. Half a replay with another outcome is added.
     """
-    n = np.where(n_replays == 0, np.inf, n_replays)[:, None]
-    share = (accuracy + 0.5 / n) / (1 + 1 / n)
-    return np.asarray(share * (1 - share) / np.maximum(n - 1, 1))
+    replays = np.maximum(n_replays, 1)
+    variance = np.where(n_replays > 1, mc_variance, 0.25) + 0.5 / replays**2
+    return np.where(n_replays == 0, 0.0, variance)
 
 
 def means_on_sets(scores: Scores, sets: Floats, usable: Bools | None = None) -> list[Means]:

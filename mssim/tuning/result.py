@@ -53,8 +53,10 @@ class Tuning:
         The questions of the pool.
     accuracy, spend : ndarray of float64, shape (n_versions, n_questions)
         Expectations over draws.
-    n_replays : ndarray of int64, shape (n_versions,)
+    n_replays : ndarray of int64, shape (n_versions, n_questions)
         Number of replays behind the accuracy; 0 if it is exact.
+    mc_variance : ndarray of float64, shape (n_versions, n_questions)
+        Variance of the Monte Carlo error of the accuracy; 0 if it is exact, NaN after a single replay.
     spend_noise : ndarray of float64, shape (n_versions, n_questions)
         Upper bound of the Monte Carlo variance of the spend; 0 if it is exact.
     limits : ndarray of float64, shape (n_limits,)
@@ -95,6 +97,7 @@ class Tuning:
     accuracy: Floats
     spend: Floats
     n_replays: Ints
+    mc_variance: Floats
     spend_noise: Floats
     limits: Floats
     folds: Ints
@@ -243,7 +246,7 @@ class Tuning:
         The frontier is selected by its own scores, so in_sample is biased upwards. All columns are expectations and do
         not depend on runs. A candidate that is more accurate only within Monte Carlo error is not on the frontier.
         """
-        scores = Scores(self.accuracy, self.spend, accuracy_noise(self.accuracy, self.n_replays), self.spend_noise)
+        scores = Scores(self.accuracy, self.spend, accuracy_noise(self.mc_variance, self.n_replays), self.spend_noise)
         means = means_on_sets(scores, training_sets(self.folds), self.usable)
         frontier, limits = frontier_of(means[-1])
         held = self._held_out(self.accuracy, choose_on_sets(means, limits)[None])
@@ -275,9 +278,7 @@ class Tuning:
         if self.n_runs:
             optimism = (self.in_sample - self.accuracy[without, questions]).mean(axis=2)
             return np.asarray(optimism.std(axis=0, ddof=1) / np.sqrt(self.n_runs))
-        # The plug-in estimate of p (1 - p) / R is too small by the factor (R - 1) / R.
-        others = np.select([self.n_replays == 0, self.n_replays == 1], [np.inf, np.nan], self.n_replays - 1.0)
-        noise = self.accuracy * (1 - self.accuracy) / others[:, None]
+        noise = self.mc_variance
         both = np.where(everywhere == without, 0, noise[everywhere, questions] + noise[without, questions])
         return np.asarray(np.sqrt(both[0].sum(axis=1)) / questions.size)
 

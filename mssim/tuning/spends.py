@@ -14,10 +14,11 @@ from mssim.engine.exact import nothing_known
 from mssim.rules.plan import QUANTITIES, Ints, Plan
 from mssim.rules.stops import WindowStop
 
-__all__ = ["Bounds", "bounds_of", "spend_noise", "spend_replays"]
+__all__ = ["AS_ACCURACY", "Bounds", "bounds_of", "spend_noise", "spend_replays"]
 
 Floats = NDArray[np.float64]
 
+AS_ACCURACY = -1
 _FEW_REPLAYS = 300  # fewest replays of the latency of windows, which is replayed although accuracy may be exact
 
 
@@ -115,7 +116,7 @@ def _certain_draws(plan: Plan) -> Ints:
 
 
 def spend_replays(plans: Sequence[Plan], spend: str, method: str, n_replays: int) -> int:
-    """Return the fewest replays behind what a strategy spends, 0 if it is exact.
+    """Return the replays behind what a strategy spends: 0 if it is exact, AS_ACCURACY if they are those of accuracy.
 
     Examples
     --------
@@ -123,12 +124,12 @@ def spend_replays(plans: Sequence[Plan], spend: str, method: str, n_replays: int
     >>> for text in ("ms:a+b", "sc:a,stop=beta"):
     ...     print(text, spend_replays(parse_strategy(text).plans(np.array([8])), "samples_used", "auto", 2000))
     ms:a+b 0
-    sc:a,stop=beta 2000
+    sc:a,stop=beta -1
     """
     if spend == "budget":
         return 0
     if method == "monte_carlo" or any(nothing_known(plan) is not None for plan in plans):
-        return n_replays
+        return AS_ACCURACY
     windows = spend in QUANTITIES and any(isinstance(plan.stop, WindowStop) for plan in plans)
     return min(n_replays, _FEW_REPLAYS) if windows else 0
 
@@ -145,13 +146,13 @@ def spend_noise(spend: Floats, bounds: Bounds, n_replays: Ints) -> Floats:
         Means over replays.
     bounds : Bounds
         Arrays of the same shape.
-    n_replays : ndarray of int64, shape (n_versions,)
+    n_replays : ndarray of int64, shape (n_versions, n_questions)
         Number of replays, 0 if the mean is exact.
 
     Examples
     --------
-    >>> spend_noise(np.array([[4.0]]), Bounds(*np.array([[[1.0]], [[1.0]], [[8.0]]])), np.array([1000])).tolist()
+    >>> spend_noise(np.array([[4.0]]), Bounds(*np.array([[[1.0]], [[1.0]], [[8.0]]])), np.array([[1000]])).tolist()
     [[0.012]]
     """
-    n = np.where(n_replays == 0, np.inf, n_replays)[:, None]
+    n = np.where(n_replays == 0, np.inf, n_replays)
     return np.asarray(np.maximum((bounds.most - spend) * (spend - bounds.floor), 0) / n)

@@ -141,7 +141,7 @@ def test_results_are_those_of_the_whole_grid():
         wanted = chosen(getattr(whole, name), OWN.values())
         assert np.allclose(getattr(found, name), wanted, rtol=0, atol=1e-12, equal_nan=True)
     given = ~np.isnan(found.accuracy[:, :, 0])
-    assert np.array_equal(found.n_replays, np.where(given, whole.n_replays, 0))
+    assert np.array_equal(found.n_replays, np.where(given[..., None], whole.n_replays, 0))
 
 
 def test_what_is_spent_is_that_of_the_whole_grid():

@@ -113,7 +113,7 @@ def test_every_kind_with_a_closed_form_is_here():
         option = ",threshold=0.5" if kind == "gate" else option
         models = "x" if kind in ("sc", "alloc", "rel", "dsc", "deepconf") else "x+y"
         plans = parse_strategy(f"{kind}:{models}{option}").plans(np.array([4]))
-        if all(obstacles(plan, quick=False) == [None] for plan in plans):
+        if all(obstacles(plan, most_cells=2500) == [None] for plan in plans):
             closed.add(kind)
     assert closed == {*CLOSED_FORMS, "gate", "route"}  # these two in their own test files
 

@@ -30,13 +30,13 @@ def blocks_of(text):
 def test_blocks_together_are_the_evaluation(pool, text, monkeypatch):
     monkeypatch.setattr("mssim.engine.exact_tasks._CELLS_PER_TASK", 1)
     plan, closed, blocks = blocks_of(text)
-    assert [(block.first_question, block.end_question) for block in blocks] == [(q, q + 1) for q in range(5)]
+    assert [block.questions for block in blocks] == [range(q, q + 1) for q in range(5)]
     expected = evaluate(pool, text, BUDGETS)
     for block in blocks:
         task = exact_task(pool, plan, block, closed, replacement=False, amounts=Amounts(pool))
-        found = task.run()
-        assert np.array_equal(found.right, expected.accuracy[0][:, block.questions])
-        assert np.array_equal(found.spent[0], expected.tokens[0][:, block.questions])
+        (found,) = task.run()
+        assert np.array_equal(found.right, expected.accuracy[0][:, block.at])
+        assert np.array_equal(found.spent[0], expected.tokens[0][:, block.at])
         assert np.isnan(found.spent[1:]).all()
         assert not found.histogram.size
 
@@ -46,9 +46,9 @@ def test_without_amounts_nothing_is_known_of_what_is_spent(pool, text):
     plan, closed, (block,) = blocks_of(text)
     bare = exact_task(pool, plan, block, closed, replacement=False)
     assert isinstance(bare, UntilTask if text.startswith("until") else ExactTask)
-    assert np.isnan(bare.run().spent).all()
+    assert np.isnan(bare.run()[0].spent).all()
     counting = exact_task(pool, plan, block, closed, replacement=False, amounts=Amounts(pool))
-    assert np.array_equal(counting.run().right, bare.run().right)
+    assert np.array_equal(counting.run()[0].right, bare.run()[0].right)
     assert bare.nbytes > 0
 
 

@@ -126,7 +126,7 @@ def forged(path, columns):
     """Change the block that comes first, with a checksum that fits."""
     file = sqlite3.connect(path)
     number, text, data = file.execute("SELECT number, block, data FROM blocks ORDER BY number").fetchone()
-    fields = ["plan", "exact", "budgets", "first_question", "end_question", "first_replay", "n_replays"]
+    fields = ["plans", "exact", "budgets", "questions", "first_replay", "n_replays"]
     values = dict(zip(fields, json.loads(text), strict=True)) | columns
     other = values.pop("number", number)
     row = (other, json.dumps([values[name] for name in fields]), data)
@@ -140,16 +140,20 @@ def forged(path, columns):
     [
         {"number": 10**12},
         {"number": -1},
-        {"plan": 99},
-        {"plan": len(SWAPPED)},
+        {"plans": [99]},
+        {"plans": [len(SWAPPED)]},
         {"budgets": [len(BUDGETS)]},
-        {"end_question": 9},
-        {"plan": -1},
-        {"plan": "x"},
+        {"questions": list(range(9))},
+        {"questions": [0, 0]},
+        {"questions": []},
+        {"plans": [-1]},
+        {"plans": ["x"]},
+        {"plans": "x"},
+        {"plans": []},
         {"budgets": [0, 7]},
         {"budgets": [-1]},
-        {"first_question": -2},
-        {"end_question": 10**9},
+        {"questions": [-2, -1]},
+        {"questions": [0, 10**9]},
         {"n_replays": 10**6},
     ],
 )

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mssim import Pool, PoolWarning, SelfConsistency
 from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block
-from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
+from mssim.engine.division import Part, replay_blocks
+from mssim.engine.monte_carlo import ReplayTasks
 from mssim.kernels.spending import N_BINS
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import QUANTITIES
@@ -70,9 +71,11 @@ def replayed(pool, strategy, budgets, *, n_replays, seed=0, replacement=False, p
     found = []
     for number, plan in enumerate(strategy.plans(np.asarray(budgets))):
         totals, histogram = np.zeros((len(QUANTITIES), len(budgets), len(pool.questions))), {}
-        for block in replay_blocks(number, plan, np.arange(len(budgets)), pool, n_replays):
-            outcome = tasks.task(plan, block).run()
-            totals[:, np.array(block.budgets), block.questions] += outcome.spent
+        questions = np.arange(len(pool.questions))
+        part = Part((number,), [plan], np.arange(len(budgets)), questions, n_replays)
+        for block in replay_blocks([part], pool):
+            (outcome,) = tasks.task(plan, block).run()
+            totals[:, np.array(block.budgets), block.at] += outcome.spent
             for place, count in outcome.histogram.astype(int).tolist():
                 histogram[place] = histogram.get(place, 0) + count
         found.append((totals, histogram))
@@ -168,7 +171,7 @@ def test_a_question_with_an_unknown_amount_is_unknown_and_leaves_no_histogram():
 def test_without_amounts_or_count_what_is_spent_is_unknown():
     pool = small_pool(output_tokens=7.0)
     (plan,) = SelfConsistency("x").plans(np.array([2]))
-    (block,) = replay_blocks(0, plan, np.arange(1), pool, 3)
+    (block,) = replay_blocks([Part((0,), [plan], np.arange(1), np.arange(len(pool.questions)), 3)], pool)
     counting = ReplayTasks(pool, 0, replacement=False, amounts=Amounts(pool), bins=True)
     tasks = [
         ReplayTasks(pool, 0, replacement=False).task(plan, block),
@@ -176,13 +179,13 @@ def test_without_amounts_or_count_what_is_spent_is_unknown():
         ReplayTasks(small_pool(), 0, replacement=False, amounts=Amounts(small_pool())).task(plan, block),
     ]
     for task in tasks:
-        outcome = task.run()
+        (outcome,) = task.run()
         assert np.isnan(outcome.spent).all()
         assert outcome.histogram.shape == (0, 2)
     task = counting.task(plan, block)
     assert task.nbytes == tasks[1].nbytes + 4 * 6
-    assert task.run().spent[0].tolist() == [[42, 42]]
-    assert task.run().histogram.tolist() == [[14, 6]]
+    assert task.run()[0].spent[0].tolist() == [[42, 42]]
+    assert task.run()[0].histogram.tolist() == [[14, 6]]
 
 
 def test_what_is_spent_does_not_depend_on_blocks():
@@ -194,9 +197,9 @@ def test_what_is_spent_does_not_depend_on_blocks():
     totals, histogram = np.zeros_like(whole), {}
     for first, n in ((0, 7), (7, 1), (8, 22)):
         for question in range(3):
-            block = Block(0, False, (0, 1), question, question + 1, first, n)
-            outcome = tasks.task(plan, block).run()
-            totals[:, :, block.questions] += outcome.spent
+            block = Block((0,), False, (0, 1), range(question, question + 1), first, n)
+            (outcome,) = tasks.task(plan, block).run()
+            totals[:, :, block.at] += outcome.spent
             for place, number in outcome.histogram.astype(int).tolist():
                 histogram[place] = histogram.get(place, 0) + number
     assert totals.tolist() == whole.tolist()

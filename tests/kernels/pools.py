@@ -29,7 +29,8 @@ def recorded_of(pool, models, seed=0):
 
 def rules_of(sizes, need, **options):
     """Rules that leave out nothing, of a plain vote unless told otherwise."""
-    from mssim.kernels.stages import PLAIN, Rules
+    from mssim.kernels.bundles import Rules
+    from mssim.kernels.stage_votes import PLAIN
     from mssim.kernels.tally import FIRST
 
     given = {"prior": np.ones(len(sizes)), "kind": PLAIN, "highest": False, "ties": FIRST, "adopt": True, **options}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim.kernels.bits import bit, lowest
+from mssim.kernels.bits import bit, count, lowest
 
 pytestmark = pytest.mark.kernels
 
@@ -13,6 +13,11 @@ pytestmark = pytest.mark.kernels
 @given(st.integers(1, 2**64 - 1))
 def test_the_lowest_bit_is_found(word):
     assert lowest(np.uint64(word)) == next(i for i in range(64) if word >> i & 1)
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_set_bits_are_counted(word):
+    assert count(np.uint64(word)) == count(np.uint64(word).view(np.int64)) == word.bit_count()
 
 
 @given(st.integers(0, 2**31))

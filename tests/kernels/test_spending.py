@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssim.kernels import one_model, stages
+from mssim.kernels.bundles import bundle_of
 from mssim.kernels.spending import N_BINS, PENDING, Amounts, bin_of, occupied, spending_of
 from mssim.kernels.tally import Replays
 from tests import naive
@@ -110,8 +111,8 @@ def test_one_budget_has_the_totals_of_several(budget):
     amounts, never = amounts_of("yx", sizes, np.random.default_rng(1)), np.full((2, 2), 99)
     both, alone = spending_of(amounts, sizes), sizes[:, [budget]]
     one = spending_of(amounts._replace(joins=amounts.joins[:, :, [budget]]), alone)
-    stages.staged(recorded_of(POOL, ["y", "x"], 2), rules_of(sizes, never), replays, both)
-    stages.staged(recorded_of(POOL, ["y", "x"], 2), rules_of(alone, never[:, :1]), replays, one)
+    stages.staged(recorded_of(POOL, ["y", "x"], 2), bundle_of([rules_of(sizes, never)]), replays, both)
+    stages.staged(recorded_of(POOL, ["y", "x"], 2), bundle_of([rules_of(alone, never[:, :1])]), replays, one)
     assert one.spent.totals[:, :, 0].tolist() == both.spent.totals[:, :, budget].tolist()
 
 
@@ -125,7 +126,7 @@ def test_totals_of_stages_that_never_stop_are_those_of_all_draws(seed, n, replac
     amounts = amounts_of("yxy", sizes, np.random.default_rng(seed), starts, joins)
     counted, replays = spending_of(amounts, sizes, bins=True), Replays(0, n, replacement)
     rules = rules_of(sizes, np.full(sizes.shape, 99))
-    stages.staged(recorded_of(POOL, ["y", "x", "y"], seed), rules, replays, counted)
+    stages.staged(recorded_of(POOL, ["y", "x", "y"], seed), bundle_of([rules]), replays, counted)
     check(counted.spent, expected_of(amounts, "yxy", sizes, seed, replays))
 
 
@@ -168,7 +169,7 @@ def test_draws_of_earlier_stages_are_skipped():
     amounts = amounts._replace(values=np.repeat(values, 2, axis=1))
     counted = spending_of(amounts, sizes, skip=2, bins=True)
     rules = rules_of(sizes, np.full(sizes.shape, 99))._replace(skip=np.array([0, 2]))
-    stages.staged(recorded_of(POOL, ["x", "x"], 5), rules, replays, counted)
+    stages.staged(recorded_of(POOL, ["x", "x"], 5), bundle_of([rules]), replays, counted)
     together = sizes.sum(axis=0)[None]
     whole = amounts_of("x", together, np.random.default_rng(4))
     check(counted.spent, expected_of(whole, "x", together, 5, replays))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mssim import Pool
-from mssim.kernels.stages import results
+from mssim.kernels.bundles import results
 from mssim.kernels.tally import Replays, right_classes
 from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 from mssim.rules.agreement import NEVER, votes_to_agree

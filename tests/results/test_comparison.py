@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mssim import MssimError
+from mssim.engine.estimates import binomial_variance
 from mssim.results.comparison import Comparison, Comparisons, compare_pair
 
 FOUND = Comparison("a", "b", 8, 16, 0.5, 0.25, 0.75, 0.01, 6, 3, 1, 10)
@@ -96,7 +97,8 @@ def test_ties_are_within_three_monte_carlo_errors():
     accuracy = np.array([[0.5, 0.5, 0.9], [0.5, 0.7, 0.5]])
     options = {"margin": None, "confidence_level": 0.9, "clusters": None, "test": "t"}
     for replays, counts in (([0, 0], (1, 1, 1)), ([100, 100], (1, 2, 0)), ([100, 0], (1, 1, 1)), ([9, 9], (0, 3, 0))):
-        found = compare_pair(("a", "b"), (4, 8), accuracy, np.array(replays), **options)
+        variance = binomial_variance(accuracy, np.array(replays)[:, None])
+        found = compare_pair(("a", "b"), (4, 8), accuracy, variance, **options)
         assert (found.wins, found.ties, found.losses) == counts
     assert (found.a, found.b, found.budget_a, found.budget_b, found.test) == ("a", "b", 4, 8, "t")
     assert found.difference == pytest.approx(0.2 / 3)

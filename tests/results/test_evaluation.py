@@ -19,7 +19,7 @@ from tests.engine.test_evaluate import random_pool
 
 COLUMNS = [
     *("strategy", "budget", "accuracy", "low", "high", "replay_sd", "mc_error"),
-    *("samples_used", "agreed", "tokens", "cost", "latency", "method", "n_questions"),
+    *("samples_used", "agreed", "tokens", "cost", "latency", "method", "n_replays", "n_questions"),
 ]
 
 
@@ -50,6 +50,7 @@ def test_the_table_is_tidy():
     assert frame["cost"].tolist() == pytest.approx((0.5 * frame["samples_used"]).tolist())
     assert frame[["tokens", "latency"]].isna().all(axis=None)  # were not recorded
     assert set(frame["method"]) == {"monte_carlo"}
+    assert set(frame["n_replays"]) == {100}
     assert set(frame["n_questions"]) == {30}
     low, high = mean_interval(evaluation.accuracy[1, 2], confidence_level=0.8)
     row = evaluation.to_frame(confidence_level=0.8).iloc[5]
@@ -87,7 +88,7 @@ def test_per_question_has_what_describes_the_questions():
     frame = evaluation.per_question()
     assert frame.columns.tolist() == [
         *("strategy", "budget", "question_id", "accuracy", "samples_used", "agreed"),
-        *("tokens", "cost", "latency", "truth", "topic"),
+        *("tokens", "cost", "latency", "n_replays", "mc_variance", "truth", "topic"),
     ]
     assert len(frame) == 2 * 3 * 30
     mean = frame.groupby(["strategy", "budget"], sort=False)["accuracy"].mean()
@@ -252,8 +253,8 @@ def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors
     accuracy = np.array([[[p + gap / 2]], [[p - gap / 2]]])
     nothing = np.zeros_like(accuracy)
     question = pd.DataFrame({"question_id": ["q"]})
-    n_replays = np.full((2, 1), n)
-    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, *[nothing] * 5, n_replays=n_replays, provenance={})
+    replays, variance = np.full((2, 1, 1), n), accuracy * (1 - accuracy) / (n - 1)
+    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, *[nothing] * 5, replays, variance, provenance={})
     found = made.compare("a", "b", budget=1)
     assert (found.wins, found.ties, found.losses) == (1 - ties, ties, 0)
 

@@ -73,8 +73,8 @@ def with_header(path, drop=(), **header):
 def test_an_unknown_schema_is_refused(tmp_path):
     path = tmp_path / "r.parquet"
     result().save(path)
-    with_header(path, schema=5)
-    with pytest.raises(MssimError, match=r"unsupported schema version 5\. This mssim reads 2, 3 and 4\."):
+    with_header(path, schema=6)
+    with pytest.raises(MssimError, match=r"unsupported schema version 6\. This mssim reads 2 to 5\."):
         Evaluation.load(path)
 
 
@@ -83,7 +83,8 @@ def test_files_of_older_schemas_have_neither_tokens_nor_latency(tmp_path, schema
     path = tmp_path / "r.parquet"
     evaluation = result() if schema == 2 else with_jackknife()
     evaluation.save(path)
-    with_header(path, ["tokens", "latency"], schema=schema)
+    replays = evaluation.n_replays[:, :, 0].tolist()  # of all questions
+    with_header(path, ["tokens", "latency", "n_replays", "mc_variance"], schema=schema, n_replays=replays)
     back = Evaluation.load(path)
     for name in ("accuracy", "samples_used", "agreed", "cost"):
         assert np.array_equal(getattr(back, name), getattr(evaluation, name))
@@ -91,6 +92,8 @@ def test_files_of_older_schemas_have_neither_tokens_nor_latency(tmp_path, schema
         assert getattr(back, name).shape == evaluation.accuracy.shape
         assert np.isnan(getattr(back, name)).all()
     assert back.questions.columns.tolist() == evaluation.questions.columns.tolist()
+    assert np.array_equal(back.n_replays[:, :, 0], evaluation.n_replays[:, :, 0])
+    assert np.allclose(back.mc_variance, evaluation.mc_variance, rtol=1e-12, atol=0)
     assert (back.jackknife is None) == (schema == 2)
     assert back.to_frame().columns.tolist() == evaluation.to_frame().columns.tolist()
 
@@ -125,7 +128,7 @@ def test_a_saved_jackknife_comes_back_and_files_without_one_have_none(tmp_path):
     pd.testing.assert_frame_equal(back.to_frame(scope="these"), evaluation.to_frame(scope="these"))
     pd.testing.assert_frame_equal(back.per_question(), evaluation.per_question())
     assert "jackknife_variance" in back.per_question()
-    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 4
+    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 5
     result().save(path)
     assert "share" not in json.loads(pq.read_schema(path).metadata[b"mssim"])
     assert Evaluation.load(path).jackknife is None

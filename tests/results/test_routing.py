@@ -156,7 +156,8 @@ def evaluation(accuracy, cost, budgets=(1, 2)):
         tokens=np.full_like(accuracy, np.nan),
         cost=np.where(np.isnan(accuracy), np.nan, cost[:, :, None]),
         latency=accuracy,
-        n_replays=np.zeros(accuracy.shape[:2], dtype=np.int64),
+        n_replays=np.zeros(accuracy.shape, dtype=np.int64),
+        mc_variance=np.zeros_like(accuracy),
         provenance={},
     )
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mssim import MssimError
+from mssim.engine.estimates import binomial_variance
 from mssim.results.spread import Histogram, Spread, bin_of
-from mssim.results.summary import read_spread_options, run_scatter, spread_columns
+from mssim.results.summary import error_of_mean, read_spread_options, run_scatter, spread_columns
 
 
 def spread_of(units):
@@ -75,7 +76,8 @@ def test_what_is_not_known_is_said():
 
 def test_the_scatter_of_a_run_and_of_the_mean_by_hand():
     accuracy = np.array([[[0.5, 1.0], [0.5, 0.5], [0.2, 0.2]]])
-    replay_sd, mc_error = run_scatter(accuracy, np.array([[0, 5, 1]]))
+    variance = binomial_variance(accuracy, np.array([0, 5, 1])[:, None] * np.ones((1, 3, 2), int))
+    replay_sd, mc_error = run_scatter(accuracy, variance), error_of_mean(variance)
     assert replay_sd[0, :2] == pytest.approx([0.25, np.sqrt(5 / 4 * 0.125)])
     assert mc_error[0, :2] == pytest.approx([0, np.sqrt(0.125) / 2])
     assert np.isnan([replay_sd[0, 2], mc_error[0, 2]]).all()

@@ -187,10 +187,10 @@ def test_the_limit_from_which_a_candidate_is_chosen_can_be_above_its_spend():
 
 
 def test_monte_carlo_variances_by_hand():
-    accuracy = np.array([[0.5, 0.2], [0.5, 1.0], [0.4, 0.4]])
-    found = accuracy_noise(accuracy, np.array([10, 1, 0]))
-    assert found[0] == pytest.approx([0.25 / 9, 2.5 / 11 * 8.5 / 11 / 9])
-    assert found[1] == pytest.approx([0.25, 3 / 16])
+    variance, replays = np.array([[0.25 / 9, 0], [np.nan, np.nan], [0, 0]]), np.array([[10, 20], [1, 1], [0, 0]])
+    found = accuracy_noise(variance, replays)
+    assert found[0] == pytest.approx([0.25 / 9 + 0.005, 0.5 / 400])
+    assert found[1] == pytest.approx([0.75, 0.75])
     assert found[2].tolist() == [0, 0]
 
 
@@ -224,7 +224,7 @@ def replayed(rng, chances, spends, n_replays, n_questions=30):
     eights = rng.binomial(n_replays, ((spends - 1) / 7)[:, None], right.shape) / n_replays
     used = 1 + 7 * eights
     noise = (8 - used) * (used - 1) / n_replays
-    return Scores(right, used, accuracy_noise(right, np.full(len(chances), n_replays)), noise)
+    return Scores(right, used, accuracy_noise(right * (1 - right) / (n_replays - 1), np.array(n_replays)), noise)
 
 
 def test_noise_does_not_decide_between_equal_candidates():

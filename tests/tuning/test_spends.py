@@ -6,7 +6,7 @@ import pytest
 from mssim import evaluate, parse_strategy
 from mssim.engine.amounts import Amounts
 from mssim.engine.job import read_job
-from mssim.tuning.spends import bounds_of, spend_noise, spend_replays
+from mssim.tuning.spends import AS_ACCURACY, bounds_of, spend_noise, spend_replays
 from tests.engine.test_evaluate import random_pool
 
 RULES = [
@@ -33,7 +33,7 @@ def test_expectations_and_replays_are_within_their_bounds(rule):
         assert all(values.shape == (2, 12) for values in bounds)
         mean, replay = ((budgets[:, None] if spend == "budget" else getattr(r, spend)[0]) for r in (expected, once))
         if "alloc" not in rule:  # its questions share the budget
-            noise = 4 * np.sqrt(spend_noise(np.broadcast_to(mean, (2, 12)), bounds, np.array([200, 200])))
+            noise = 4 * np.sqrt(spend_noise(np.broadcast_to(mean, (2, 12)), bounds, np.array([[200], [200]])))
             assert (mean >= bounds.least - noise - 1e-9).all()
         assert (replay >= bounds.floor - 1e-9).all()
         assert (replay <= bounds.most + 1e-9).all()
@@ -76,12 +76,12 @@ def test_a_model_without_samples_that_is_not_drawn_spends_nothing():
     [
         ("ms:x+y", "samples_used", "auto", 0),
         ("ms:x+y", "tokens", "auto", 0),
-        ("ms:x+y", "tokens", "monte_carlo", 2000),
+        ("ms:x+y", "tokens", "monte_carlo", AS_ACCURACY),
         ("ms:x+y", "budget", "monte_carlo", 0),
-        ("sc:x,stop=beta:0.9", "samples_used", "auto", 2000),
+        ("sc:x,stop=beta:0.9", "samples_used", "auto", AS_ACCURACY),
         ("sc:x,stop=window:3", "samples_used", "auto", 0),
         ("sc:x,stop=window:3", "latency", "auto", 300),
-        ("alloc:x", "samples_used", "auto", 2000),
+        ("alloc:x", "samples_used", "auto", AS_ACCURACY),
     ],
 )
 def test_spends_that_are_exact_have_no_replays(rule, spend, method, replays):
