@@ -1,7 +1,8 @@
 """Sections of the report, each measured in its own process.
 
 A section is a module. Its docstring consists of the title and a description, and its function `measure(smoke)` returns
-a frame or a mapping of names to frames. If a frame has a column "allowed", it is the limit of the column before it.
+a frame or a mapping of names to frames. If a frame has a column "allowed" or "at least", it is the largest or smallest
+value that the column before it may have.
 """
 
 from __future__ import annotations
@@ -82,8 +83,11 @@ def measure(name: str, smoke: bool) -> Section:
 
 def exceeded(frame: pd.DataFrame) -> list[str]:
     """Return descriptions of the rows that exceed their limits."""
-    if "allowed" not in frame:
-        return []
-    column = frame.columns[frame.columns.get_loc("allowed") - 1]
-    over = frame[frame[column] > frame["allowed"]]
-    return [f"{row.iloc[0]}: {column} {row[column]:.3g}, allowed {row['allowed']:.3g}" for _, row in over.iterrows()]
+    found = []
+    for limit, sign in (("allowed", 1), ("at least", -1)):
+        if limit in frame:
+            column = frame.columns[frame.columns.get_loc(limit) - 1]
+            over = frame[sign * frame[column] > sign * frame[limit]]
+            rows = zip(over.iloc[:, 0], over[column], over[limit], strict=True)
+            found += [f"{name}: {column} {value:.3g}, {limit} {bound:.3g}" for name, value, bound in rows]
+    return found

@@ -152,6 +152,8 @@ def test_what_takes_more_than_allowed_is_a_failure():
     frame = pd.DataFrame({"what": ["a", "b", "c"], "s": [1.0, 3.0, 9.0], "allowed": [2.0, 2.0, np.nan], "n": 1})
     assert exceeded(frame) == ["b: s 3, allowed 2"]
     assert exceeded(frame[["s"]]) == []
+    frame = pd.DataFrame({"what": ["a", "b", "c"], "x": [1.8, 2.0, 1.0], "at least": [1.9, 1.9, np.nan]})
+    assert exceeded(frame) == ["a: x 1.8, at least 1.9"]
 
 
 def test_a_section_that_ends_is_a_failure_of_its_own():
