@@ -255,7 +255,7 @@ def jackknife_variance(
             task = LeftOutTask(
                 strategy, strategy.plans(draws[within]), ("M",), left_out(block), pd.DataFrame(index=chosen)
             )
-            found[np.ix_(chosen, within)] = task.run()[0].right.T
+            found[np.ix_(chosen, within)] = task.run().right.T
     return as_asked(found.reshape(*votes.shape[:-1], draws.size), k)
 
 

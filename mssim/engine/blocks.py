@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mssim.rules.plan import QUANTITIES, Floats, Ints
 
-__all__ = ["Block", "Outcome", "edges", "indices", "picked"]
+__all__ = ["Block", "Outcome", "SharedOutcome", "edges", "indices", "picked"]
 
 
 class Block(NamedTuple):
@@ -85,7 +85,6 @@ class Outcome(NamedTuple):
     agreed: Floats  # [budget, question], agreeing stages or windows, at most one per replay
     spent: Floats  # [quantity, budget, question], see QUANTITIES; NaN where unknown here
     histogram: Floats  # [entry, 2], places of totals of replays in the histogram, and their numbers
-    control: Floats  # [2, budget, question], replays in which a control, and it and the plan are right; or empty
 
     @classmethod
     def of(
@@ -95,7 +94,6 @@ class Outcome(NamedTuple):
         agreed: Floats,
         spent: Floats | None = None,
         histogram: Floats | None = None,
-        control: Floats | None = None,
     ) -> Outcome:
         """Return an outcome; by default what it spent is unknown."""
         unknown = np.full((len(QUANTITIES), *right.shape), np.nan)
@@ -105,5 +103,12 @@ class Outcome(NamedTuple):
             agreed,
             unknown if spent is None else spent,
             np.empty((0, 2)) if histogram is None else histogram,
-            np.empty((0, *right.shape)) if control is None else control,
         )
+
+
+class SharedOutcome(NamedTuple):
+    """Sums over the replays of a block that several plans share, or a plan and its control."""
+
+    right: Floats  # [plan, budget, question], correct answers
+    stopped: Floats  # [plan, stage, budget, question], replays that stop after the stage; empty where not needed
+    control: Floats  # [2, plan, budget, question], replays in which the control, and both are right; empty without one

@@ -24,7 +24,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mssim._files import usable_path
-from mssim.engine.blocks import Block, Outcome
+from mssim.engine.blocks import Block, Outcome, SharedOutcome
 from mssim.errors import MssimError
 from mssim.rules.plan import QUANTITIES, Plan
 
@@ -168,12 +168,12 @@ class Checkpoint:
         """Numbers of the finished blocks."""
         return frozenset(self._held)
 
-    def add(self, number: int, block: Block, outcomes: Sequence[Outcome]) -> bool:
+    def add(self, number: int, block: Block, outcome: Outcome | SharedOutcome) -> bool:
         """Write a finished block, and return whether it is new. `commit_in_time` makes it durable."""
         if number in self._held:
             return False
         text = block.text
-        data = b"".join(_written(outcome) for outcome in outcomes)
+        data = b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in (_lengths(outcome), *outcome))
         with self.clear_errors():
             if not self._file.in_transaction:
                 self._file.execute("BEGIN")
@@ -203,16 +203,21 @@ class Checkpoint:
                     raise ValueError(f"the checksum of block {number} is wrong")
                 yield number, Block.read(text), data
 
-    def outcomes_of(self, block: Block, plans: Sequence[Plan], data: bytes) -> list[Outcome]:
-        """Return the arrays of a block, one outcome for each of its plans."""
+    def outcome_of(self, block: Block, plans: Sequence[Plan], data: bytes) -> Outcome | SharedOutcome:
+        """Return the arrays of a block."""
         with self.clear_errors():
-            values, found = np.frombuffer(data, "<f8"), []
-            for i in block.plans:
-                outcome, values = _read(values, (len(block.budgets), len(block.questions)), len(plans[i].models))
-                found.append(outcome)
-            if values.size:
-                raise ValueError(f"a block has {values.size} numbers too many")
-            return found
+            values = np.frombuffer(data, "<f8").astype(float)
+            first, second = (int(n) for n in values[:2])
+            shape = (len(block.budgets), len(block.questions))
+            n_plans, n_stages = len(block.plans), max(len(plans[i].models) for i in block.plans)
+            if second < 0:
+                shapes = [shape, (n_stages, *shape), shape, (len(QUANTITIES), *shape), (first, 2)]
+            else:
+                one = (n_plans, *shape)
+                shapes = [one, (first, n_stages, *shape), (second, *one)]
+            parts = np.split(values[2:], np.cumsum([math.prod(its) for its in shapes[:-1]]))
+            found = [part.reshape(its) for part, its in zip(parts, shapes, strict=True)]
+            return Outcome(*found) if second < 0 else SharedOutcome(*found)
 
     # Shards ---------------------------------------------------------------------------------------------------------
 
@@ -265,18 +270,11 @@ class Checkpoint:
         )
 
 
-def _written(outcome: Outcome) -> bytes:
-    """Return the lengths of the last two arrays, which vary, and all arrays."""
-    lengths = np.array([len(outcome.histogram), len(outcome.control)])
-    return b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in (lengths, *outcome))
-
-
-def _read(values: NDArray[np.float64], shape: tuple[int, int], n_stages: int) -> tuple[Outcome, NDArray[np.float64]]:
-    """Return the first outcome among numbers, and the numbers after it."""
-    n_entries, n_controls = (int(n) for n in values[:2])
-    shapes = [shape, (n_stages, *shape), shape, (len(QUANTITIES), *shape), (n_entries, 2), (n_controls, *shape)]
-    *parts, rest = np.split(values[2:].astype(float), np.cumsum([math.prod(its) for its in shapes]))
-    return Outcome(*(part.reshape(its) for part, its in zip(parts, shapes, strict=True))), rest
+def _lengths(outcome: Outcome | SharedOutcome) -> NDArray[np.float64]:
+    """Return the lengths of the arrays that vary; the second is negative for the outcome of one plan."""
+    if isinstance(outcome, SharedOutcome):
+        return np.array([len(outcome.stopped), len(outcome.control)], dtype=np.float64)
+    return np.array([len(outcome.histogram), -1], dtype=np.float64)
 
 
 def _crc(*parts: str | bytes | int) -> int:

@@ -41,17 +41,17 @@ class ExactTask:
         size = self.counts.votes.nbytes + self.counts.no_answer.nbytes
         return size if self.samples is None else size + sum(array.nbytes for array in self.samples)
 
-    def run(self) -> tuple[Outcome]:
+    def run(self) -> Outcome:
         """Compute expectations."""
         found = expected(self.plan, self.counts, self.closed)
         if self.plan.vote is not None:
             found = found._replace(right=np.where(np.isnan(found.right), certain(self.counts), found.right))
         if self.samples is None:
-            return (found,)
+            return found
         spent = expected_spend(
             self.plan, found.drawn, self.samples, parallel=self.parallel, replacement=self.counts.replacement
         )
-        return (found._replace(spent=spent),)
+        return found._replace(spent=spent)
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class UntilTask:
         """Approximate size of its arrays in bytes."""
         return self.counts.votes.nbytes + self.counts.no_answer.nbytes
 
-    def run(self) -> tuple[Outcome]:
+    def run(self) -> Outcome:
         """Compute expectations."""
         found = expected_until(self.plan, self.counts, self.means)
         spent = None if self.means is None else found.spent
-        return (Outcome.of(chances(found.right), found.drawn, chances(found.agreed), spent),)
+        return Outcome.of(chances(found.right), found.drawn, chances(found.agreed), spent)
 
 
 def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:

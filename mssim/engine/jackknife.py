@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor
 
 import numpy as np
@@ -130,14 +130,14 @@ class JackknifeWork:
         strategy = list(self._job.strategies.values())[s]
         return LeftOutTask(strategy, plans, models, lacking, self._pool.questions.iloc[questions])
 
-    def _take(self, number: int, outcomes: Sequence[Outcome]) -> None:
+    def _take(self, number: int, outcome: Outcome) -> None:
         key = self._keys[number]
         if len(key) == 4:
             s, half, group, block = key
-            self._groups[s][1].add(half, group, block, outcomes)
+            self._groups[s][1].add(half, group, block, outcome)
         else:
             s, grouped, questions = key
-            self._variance[s][self._budgets(s, grouped), questions] = outcomes[0].right
+            self._variance[s][self._budgets(s, grouped), questions] = outcome.right
 
     def _in_groups(self, s: int) -> NDArray[np.bool_]:
         """Return the budgets for which groups are left out, because a run votes over nearly all samples.

@@ -154,12 +154,12 @@ class LeftOutTask:
         """Approximate size of its arrays in bytes."""
         return self.lacking.counts.votes.nbytes + self.lacking.counts.no_answer.nbytes
 
-    def run(self) -> tuple[Outcome]:
+    def run(self) -> Outcome:
         """Compute the variance of the accuracy, [budget, question], as `right` of the outcome."""
         parts = [self._part(plan, self.lacking) for plan in self.plans]
         found = self.strategy.combine(parts, self.questions.iloc[self.lacking.question]).accuracy
         variance = variance_of(found, self.lacking, len(self.questions))
-        return (Outcome.of(variance, np.zeros((0, *variance.shape)), np.zeros_like(variance)),)
+        return Outcome.of(variance, np.zeros((0, *variance.shape)), np.zeros_like(variance))
 
     def _part(self, plan: Plan, lacking: LeftOut) -> Expected:
         rows = [self.models.index(model) for model in plan.models]

@@ -106,7 +106,7 @@ class _Merged:
                 self._check(number, block)
             checksum = zlib.crc32(data)
             if number not in self._checksums:
-                self._totals.add(block, part.outcomes_of(block, self._plans, data))
+                self._totals.add(block, part.outcome_of(block, self._plans, data))
             elif self._checksums[number] != checksum:
                 raise MssimError(
                     f"{part.path}: block {number} differs from that of another file, as it can on different types of "

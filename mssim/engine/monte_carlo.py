@@ -75,11 +75,8 @@ class ReplayTask:
         spends = self.spends.amounts.values.nbytes if self.spends else 0
         return spends + sum(int(array.nbytes) for array in given if array is not None)
 
-    def run(self) -> tuple[Outcome]:
+    def run(self) -> Outcome:
         """Run the replays and return sums over them."""
-        return (self._outcome(),)
-
-    def _outcome(self) -> Outcome:
         if self.plan.accepts is None or (self.spends is not None and self.spends.bins):
             return self._run()
         # Beyond a sample of each model, all budgets of a gate are equal.
@@ -127,7 +124,7 @@ class ReplayTask:
 
     def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
         found = stages.staged(self.recorded, bundle_of([rules_of(self.plan)]), self.replays, counted)
-        return stage_outcome(self.plan, self.replays.n, found.hits[0], found.stopped[0])
+        return self._staged(found.hits[0], found.stopped[0])
 
     def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
         sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
@@ -153,7 +150,7 @@ class ReplayTask:
             right, stopped = self._count_ballots(vote, self.numbers, rules, ends, counted)
         if self.plan.stop:
             return self._stopped_outcome(right, ends)
-        return stage_outcome(self.plan, self.replays.n, right, stopped)
+        return self._staged(right, stopped)
 
     def _count_ballots(
         self,
@@ -180,6 +177,11 @@ class ReplayTask:
             made = weighted_votes.Ballots(numbers, kind, vote.m or 1, vote.alpha or 0.0, close)
             right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays, counted)
         return right, stopped
+
+    def _staged(self, right: Ints, stopped: Ints) -> Outcome:
+        """Return the outcome, given right [question, budget] and stopped [question, stage, budget]."""
+        stops = np.moveaxis(stopped, 0, 2).astype(float)
+        return stage_outcome(self.plan, self.replays.n, right.T.astype(float), stops)
 
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""

@@ -6,14 +6,13 @@ counted, and their means have no bias.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.allocation import LEAST, Allocation, neyman, pilot_size, worst_case
-from mssim.engine.blocks import Outcome
+from mssim.engine.blocks import Outcome, SharedOutcome
 from mssim.engine.bundles import Bundle
 from mssim.engine.division import Part, replay_blocks
 from mssim.engine.estimates import SIXTEENTHS, Control
@@ -22,7 +21,7 @@ from mssim.engine.job import Job
 from mssim.engine.monte_carlo import ReplayTasks
 from mssim.engine.replayed import Replayed
 from mssim.engine.scheduler import Task, run_blocks
-from mssim.engine.shared_replays import replay_task
+from mssim.engine.shared_replays import AllTasks
 from mssim.engine.totals import Totals
 from mssim.pools.pool import Pool
 from mssim.rules.plan import Floats, Ints, Plan
@@ -90,8 +89,9 @@ class _Pilot:
     def __init__(self, job: Job, pool: Pool, replayed: Replayed, size: int) -> None:
         self._job, self._pool, self._replayed, self._size = job, pool, replayed, size
         self._totals = Totals(job.plans, len(pool.questions))
-        self._tasks = ReplayTasks(pool, job.seed, replacement=job.replacement)
         self.control_plans: dict[int, Plan] = {}
+        tasks = ReplayTasks(pool, job.seed, replacement=job.replacement)
+        self._tasks = AllTasks(tasks, job.plans, self.control_plans, counts_stops=False)
         self._usable: dict[int, NDArray[np.bool_]] = {}  # budgets at which the control has a closed form
         for bundle in replayed.bundles:
             for i in bundle.plans:
@@ -120,12 +120,11 @@ class _Pilot:
 
     def task(self, number: int) -> Task:
         """Return the task of a block."""
-        block = self.blocks[number]
-        return replay_task(self._tasks, self._job.plans, block, controls=self.control_plans, count=False)
+        return self._tasks.task(self.blocks[number], count=False)
 
-    def add(self, number: int, outcomes: Sequence[Outcome]) -> None:
-        """Add the outcomes of a block."""
-        self._totals.add(self.blocks[number], outcomes)
+    def add(self, number: int, outcome: Outcome | SharedOutcome) -> None:
+        """Add the outcome of a block."""
+        self._totals.add(self.blocks[number], outcome)
 
     def controls(self) -> dict[int, Control]:
         """Return the controls with their coefficients, which are common to all questions on which they are used."""

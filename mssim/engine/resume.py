@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
-from mssim.engine.blocks import Outcome
+from mssim.engine.blocks import Outcome, SharedOutcome
 from mssim.engine.checkpoint import Checkpoint, FilePath
 from mssim.engine.header import header_of
 from mssim.engine.scheduler import Progress, run_blocks
@@ -34,14 +34,14 @@ def run_into(
                 with file.clear_errors():
                     if block != work.blocks[number]:
                         raise ValueError(f"block {number} covers other work")
-                totals.add(block, file.outcomes_of(block, work.plans, data))
+                totals.add(block, file.outcome_of(block, work.plans, data))
         held = file.held
         missing = [number for number in numbers if number not in held]
 
-        def take(number: int, outcomes: Sequence[Outcome]) -> None:
+        def take(number: int, outcome: Outcome | SharedOutcome) -> None:
             block = work.blocks[number]
-            if file.add(number, block, outcomes) and totals:
-                totals.add(block, outcomes)
+            if file.add(number, block, outcome) and totals:
+                totals.add(block, outcome)
 
         run_blocks(
             missing,

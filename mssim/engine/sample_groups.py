@@ -114,9 +114,9 @@ class GroupWork:
             self._made = (group, tasks)
         return self._made[1][half].task(self._plans[block.plans[0]], block)
 
-    def add(self, half: int, group: int, block: Block, outcomes: Sequence[Outcome]) -> None:
-        """Add the outcome of a block, whose only plan it is about."""
-        self._totals[half][group].add(block, outcomes)
+    def add(self, half: int, group: int, block: Block, outcome: Outcome) -> None:
+        """Add the outcome of a block."""
+        self._totals[half][group].add(block, outcome)
 
     def variance(self) -> Floats:
         """Return the variance of the accuracy, [budget, question]."""

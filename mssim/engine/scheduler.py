@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from mssim._validation import shown
-from mssim.engine.blocks import Outcome
+from mssim.engine.blocks import Outcome, SharedOutcome
 from mssim.engine.versions import check_versions, versions
 from mssim.errors import MssimError
 
@@ -33,14 +33,14 @@ class Task(Protocol):
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
 
-    def run(self) -> Sequence[Outcome]:
-        """Compute the outcomes, one per plan."""
+    def run(self) -> Outcome | SharedOutcome:
+        """Compute the outcome."""
 
 
 def run_blocks(
     numbers: Sequence[int],
     make: Callable[[int], Task],
-    take: Callable[[int, Sequence[Outcome]], None],
+    take: Callable[[int, Any], None],
     executor: Executor | None = None,
     *,
     progress: Progress | None = None,
@@ -56,7 +56,7 @@ def run_blocks(
     make : callable
         Called with the number of a block; returns its task.
     take : callable
-        Called with the number and outcomes of each finished block. After an interrupt it can be called a second time
+        Called with the number and outcome of each finished block. After an interrupt it can be called a second time
         for the same block.
     executor : Executor, optional
         Executor of the tasks. Default: one thread per processor.
@@ -113,10 +113,10 @@ def _next(pending: _Pending, done: int, total: int, progress: Progress | None, p
 class _Pending:
     """Pending blocks."""
 
-    def __init__(self, workers: Executor, take: Callable[[int, Sequence[Outcome]], None], most: int) -> None:
+    def __init__(self, workers: Executor, take: Callable[[int, Any], None], most: int) -> None:
         self._workers, self._take, self._most = workers, take, most
-        self._done: SimpleQueue[Future[Sequence[Outcome]]] = SimpleQueue()
-        self._blocks: dict[Future[Sequence[Outcome]], tuple[int, Task]] = {}
+        self._done: SimpleQueue[Future[Outcome | SharedOutcome]] = SimpleQueue()
+        self._blocks: dict[Future[Outcome | SharedOutcome], tuple[int, Task]] = {}
         self._attempts: Counter[int] = Counter()  # at each block, by its number
         self._nbytes = 0
 
@@ -170,7 +170,7 @@ class _Pending:
         self._forget(future)
         return True
 
-    def _forget(self, future: Future[Sequence[Outcome]]) -> None:
+    def _forget(self, future: Future[Outcome | SharedOutcome]) -> None:
         _, task = self._blocks.pop(future)
         self._nbytes -= task.nbytes
 
@@ -204,6 +204,6 @@ def _n_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(task: Task, made_with: Mapping[str, str], attempt: int) -> Sequence[Outcome]:  # noqa: ARG001
+def _run(task: Task, made_with: Mapping[str, str], attempt: int) -> Outcome | SharedOutcome:  # noqa: ARG001
     check_versions(made_with)
     return task.run()

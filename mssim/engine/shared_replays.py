@@ -7,48 +7,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mssim.engine.blocks import Block, Outcome
+from mssim.engine.blocks import Block, SharedOutcome
 from mssim.engine.monte_carlo import ReplayTask, ReplayTasks
-from mssim.engine.stage_rules import rules_of, stage_outcome
+from mssim.engine.stage_rules import rules_of
 from mssim.kernels import stages
-from mssim.kernels.bundles import NO_CONTROL, TWIN, Bundle, bundle_of
+from mssim.kernels.bundles import NO_CONTROL, TWIN, Bundle, Layout, bundle_of, layout_of
 from mssim.kernels.tally import Recorded, Replays
 from mssim.rules.plan import Plan
 
-__all__ = ["SharedTask", "replay_task"]
+__all__ = ["AllTasks", "SharedTask"]
+
+_Row = tuple[str, str, int | None]  # what the samples of a stage depend on: model, order and limit of tokens
 
 
 @dataclass(frozen=True)
 class SharedTask:
     """Task of a block of questions and replays of plans that share their draws."""
 
-    plans: tuple[Plan, ...]  # at the budgets of the block
     recorded: Recorded  # one row per model
     bundle: Bundle
+    layout: Layout
     replays: Replays
+    counts_stops: bool  # whether samples used and agreement are replayed, too
 
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
-        return self.recorded.codes.nbytes + self.bundle.sizes.nbytes + self.bundle.need.nbytes
+        return int(self.recorded.codes.nbytes + sum(array.nbytes for array in (*self.bundle, *self.layout)))
 
-    def run(self) -> tuple[Outcome, ...]:
+    def run(self) -> SharedOutcome:
         """Run the replays and return sums over them."""
-        found = stages.staged(self.recorded, self.bundle, self.replays)
-        return tuple(self._outcome(plan, number, found) for number, plan in enumerate(self.plans))
+        found = stages.staged(self.recorded, self.bundle, self.replays, layout=self.layout)
+        right = np.moveaxis(found.hits, 1, 2).astype(float)
+        stopped = np.moveaxis(found.stopped, 1, 3).astype(float)
+        control = np.stack([np.moveaxis(each, 1, 2) for each in (found.control_hits, found.both)]).astype(float)
+        return SharedOutcome(
+            right,
+            stopped if self.counts_stops else stopped[:0],
+            control if self.bundle.control.any() else control[:0],
+        )
 
-    def _outcome(self, plan: Plan, number: int, found: stages.Replayed) -> Outcome:
-        outcome = stage_outcome(plan, self.replays.n, found.hits[number], found.stopped[number, :, : len(plan.models)])
-        if not self.bundle.control[number].any():
-            return outcome
-        control = np.stack([found.control_hits[number].T, found.both[number].T]).astype(float)
-        return outcome._replace(control=control)
 
-
-def replay_task(
-    tasks: ReplayTasks, plans: Sequence[Plan], block: Block, *, controls: Collection[int], count: bool
-) -> ReplayTask | SharedTask:
-    """Return the task of a block of replays.
+class AllTasks:
+    """Tasks of blocks of replays, those of `ReplayTasks` and those of plans that share replays.
 
     Parameters
     ----------
@@ -56,27 +57,41 @@ def replay_task(
         Tasks of plans that share no replays.
     plans : sequence of Plan
         All plans.
-    block : Block
     controls : collection of int
         Plans that have a control.
-    count : bool
-        Whether to count what the draws spend.
+    counts_stops : bool
+        Whether samples used and agreement of plans that share replays have no closed form.
     """
-    if len(block.plans) == 1 and block.plans[0] not in controls:
-        return tasks.task(plans[block.plans[0]], block, count=count)
-    parts = tuple(plans[i].at(block.budgets) for i in block.plans)
-    rows = {key: None for part in parts for key in _keys(part)}
-    models, orders, limits = zip(*rows, strict=True)
-    recorded = tasks.recorded(models, orders, limits, block)
-    number_of = {key: row for row, key in enumerate(rows)}
-    control = np.full((len(parts), len(block.budgets)), NO_CONTROL)
-    control[[i in controls for i in block.plans]] = TWIN
-    places = [[number_of[key] for key in _keys(part)] for part in parts]
-    bundle = bundle_of([rules_of(part) for part in parts], places, control)
-    return SharedTask(parts, recorded, bundle, tasks.replays(block))
+
+    def __init__(
+        self, tasks: ReplayTasks, plans: Sequence[Plan], controls: Collection[int], *, counts_stops: bool
+    ) -> None:
+        self._tasks, self._plans, self._controls, self._counts_stops = tasks, plans, controls, counts_stops
+        self._made: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[list[_Row], Bundle, Layout]] = {}
+
+    def task(self, block: Block, *, count: bool) -> ReplayTask | SharedTask:
+        """Return the task of a block; `count` says whether it counts what draws spend."""
+        if len(block.plans) == 1 and block.plans[0] not in self._controls:
+            return self._tasks.task(self._plans[block.plans[0]], block, count=count)
+        key = block.plans, block.budgets
+        if key not in self._made:
+            self._made[key] = self._make(block)
+        rows, bundle, layout = self._made[key]
+        models, orders, limits = zip(*rows, strict=True)
+        recorded = self._tasks.recorded(models, orders, limits, block)
+        return SharedTask(recorded, bundle, layout, self._tasks.replays(block), self._counts_stops)
+
+    def _make(self, block: Block) -> tuple[list[_Row], Bundle, Layout]:
+        parts = [self._plans[i].at(block.budgets) for i in block.plans]
+        rows = list(dict.fromkeys(row for part in parts for row in _rows(part)))
+        place = {row: i for i, row in enumerate(rows)}
+        control = np.full((len(parts), len(block.budgets)), NO_CONTROL)
+        control[[i in self._controls for i in block.plans]] = TWIN
+        places = [[place[row] for row in _rows(part)] for part in parts]
+        bundle = bundle_of([rules_of(part) for part in parts], places, control)
+        return rows, bundle, layout_of(bundle)
 
 
-def _keys(plan: Plan) -> list[tuple[str, str, int | None]]:
-    """Return what the samples of every stage depend on: model, order and limit of tokens."""
+def _rows(plan: Plan) -> list[_Row]:
     limits = plan.max_tokens or (None,) * len(plan.models)
     return list(zip(plan.models, plan.orders or plan.models, limits, strict=True))

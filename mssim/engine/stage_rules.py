@@ -8,7 +8,7 @@ from mssim.engine.blocks import Outcome
 from mssim.kernels import stage_votes
 from mssim.kernels.bundles import Rules
 from mssim.kernels.tally import FIRST, TIE_RULES
-from mssim.rules.plan import Ints, Plan
+from mssim.rules.plan import Floats, Ints, Plan
 
 __all__ = ["rules_of", "skipped", "stage_outcome"]
 
@@ -37,9 +37,19 @@ def rules_of(plan: Plan) -> Rules:
     return Rules(sizes, need, prior, kind, highest, ties, plan.adopt, skipped(plan))
 
 
-def stage_outcome(plan: Plan, n_replays: int, right: Ints, stopped: Ints) -> Outcome:
-    """Return the outcome of a plan, given right [question, budget] and stopped [question, stage, budget]."""
-    stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
-    before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
-    agreed = (stops * (plan.need >= 0)[:, :, None]).sum(axis=0)
-    return Outcome.of(right.T.astype(float), plan.sizes[:, :, None] * (n_replays - before), agreed)
+def stage_outcome(plan: Plan, n_replays: int | Ints, right: Floats, stopped: Floats) -> Outcome:
+    """Return the outcome of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    n_replays : int, or ndarray of int64, shape (n_budgets, n_questions)
+        Number of replays.
+    right : ndarray, shape (n_budgets, n_questions)
+        Replays with a correct answer.
+    stopped : ndarray, shape (n_stages, n_budgets, n_questions)
+        Replays that stop after each stage.
+    """
+    before = np.concatenate([np.zeros_like(stopped[:1]), np.cumsum(stopped, axis=0)[:-1]])
+    agreed = (stopped * (plan.need >= 0)[:, :, None]).sum(axis=0)
+    return Outcome.of(right, plan.sizes[:, :, None] * (n_replays - before), agreed)

@@ -17,7 +17,7 @@ from mssim.engine.job import Job
 from mssim.engine.monte_carlo import ReplayTasks
 from mssim.engine.replayed import Replayed, few_replays
 from mssim.engine.scheduler import Task
-from mssim.engine.shared_replays import replay_task
+from mssim.engine.shared_replays import AllTasks
 from mssim.pools.pool import Pool
 from mssim.rules.plan import QUANTITIES
 
@@ -56,7 +56,7 @@ class Work:
         parts += [part for i in range(len(job.plans)) for part in self._latencies(i)]
         self.blocks += replay_blocks(parts, pool)
         random.Random(0).shuffle(self.blocks)
-        self._tasks = ReplayTasks(
+        tasks = ReplayTasks(
             pool,
             job.seed,
             replacement=job.replacement,
@@ -65,6 +65,7 @@ class Work:
             parallel=job.parallel,
             bins=job.quantiles,
         )
+        self._tasks = AllTasks(tasks, job.plans, self.controls, counts_stops=job.method == "monte_carlo")
 
     def _replays_of(self, number: int, given: Allocation | None) -> Iterator[Part]:
         """Yield the replays of a bundle: questions with equal numbers of replays are together."""
@@ -114,7 +115,7 @@ class Work:
                 parallel=job.parallel,
             )
         count = bool(self._replayed.counted[block.plans[0]][list(block.budgets)].any())
-        return replay_task(self._tasks, job.plans, block, controls=self.controls, count=count)
+        return self._tasks.task(block, count=count)
 
     @property
     def fingerprint(self) -> str:

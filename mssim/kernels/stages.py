@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.bits import count
-from mssim.kernels.bundles import Bundle, layout_of
+from mssim.kernels.bundles import Bundle, Layout, layout_of
 from mssim.kernels.compiling import compiled
 from mssim.kernels.lanes import draw_tallies, labels, larger
 from mssim.kernels.spending import NOTHING, Spending, add_stage, close_replays, run_up
@@ -324,12 +324,18 @@ def _staged(recorded, layout, sizes, replays, memory, bits, counted, tables, spe
                 group = np.int64(0)
 
 
-def staged(recorded: Recorded, bundle: Bundle, replays: Replays, spending: Spending = NOTHING) -> Replayed:
+def staged(
+    recorded: Recorded,
+    bundle: Bundle,
+    replays: Replays,
+    spending: Spending = NOTHING,
+    layout: Layout | None = None,
+) -> Replayed:
     """Replay plans that ask their models in turn, on the same draws at all budgets.
 
     What draws spend is counted for a bundle of one plan: the totals of `spending` are added up.
     """
-    layout, (n_plans, n_stages, n_budgets) = layout_of(bundle), bundle.sizes.shape
+    layout, (n_plans, n_stages, n_budgets) = layout or layout_of(bundle), bundle.sizes.shape
     memory, bits, counted = _memory(recorded, layout)
     n_all, n_questions = len(layout.plan_units), recorded.codes.shape[1]
     hits, both = (

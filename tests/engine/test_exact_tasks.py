@@ -34,7 +34,7 @@ def test_blocks_together_are_the_evaluation(pool, text, monkeypatch):
     expected = evaluate(pool, text, BUDGETS)
     for block in blocks:
         task = exact_task(pool, plan, block, closed, replacement=False, amounts=Amounts(pool))
-        (found,) = task.run()
+        found = task.run()
         assert np.array_equal(found.right, expected.accuracy[0][:, block.at])
         assert np.array_equal(found.spent[0], expected.tokens[0][:, block.at])
         assert np.isnan(found.spent[1:]).all()
@@ -46,9 +46,9 @@ def test_without_amounts_nothing_is_known_of_what_is_spent(pool, text):
     plan, closed, (block,) = blocks_of(text)
     bare = exact_task(pool, plan, block, closed, replacement=False)
     assert isinstance(bare, UntilTask if text.startswith("until") else ExactTask)
-    assert np.isnan(bare.run()[0].spent).all()
+    assert np.isnan(bare.run().spent).all()
     counting = exact_task(pool, plan, block, closed, replacement=False, amounts=Amounts(pool))
-    assert np.array_equal(counting.run()[0].right, bare.run()[0].right)
+    assert np.array_equal(counting.run().right, bare.run().right)
     assert bare.nbytes > 0
 
 

@@ -146,10 +146,8 @@ def test_votes_other_than_plurality_have_a_control():
 @pytest.mark.slow
 @pytest.mark.compiled
 def test_the_same_bits_for_any_executor_shards_and_resume(tmp_path):
-    pool, rules = (
-        pool_of_small(40, n_samples=8),
-        ["ms:x+y", "ms:y+x,agreement=0.6", "sc:x,stop=beta", "alloc:x", "cov:x+y"],
-    )
+    pool = pool_of_small(40, n_samples=8)
+    rules = ["ms:x+y", "ms:y+x,agreement=0.6", "sc:x,stop=beta", "alloc:x", "cov:x+y"]
     options = {"mc_error": 1.2e-3, "n_replays": 900, "seed": 3}
     whole = evaluate(pool, rules, BUDGETS, **options)
     assert len(np.unique(whole.n_replays[0])) > 3

@@ -74,7 +74,7 @@ def replayed(pool, strategy, budgets, *, n_replays, seed=0, replacement=False, p
         questions = np.arange(len(pool.questions))
         part = Part((number,), [plan], np.arange(len(budgets)), questions, n_replays)
         for block in replay_blocks([part], pool):
-            (outcome,) = tasks.task(plan, block).run()
+            outcome = tasks.task(plan, block).run()
             totals[:, np.array(block.budgets), block.at] += outcome.spent
             for place, count in outcome.histogram.astype(int).tolist():
                 histogram[place] = histogram.get(place, 0) + count
@@ -179,13 +179,13 @@ def test_without_amounts_or_count_what_is_spent_is_unknown():
         ReplayTasks(small_pool(), 0, replacement=False, amounts=Amounts(small_pool())).task(plan, block),
     ]
     for task in tasks:
-        (outcome,) = task.run()
+        outcome = task.run()
         assert np.isnan(outcome.spent).all()
         assert outcome.histogram.shape == (0, 2)
     task = counting.task(plan, block)
     assert task.nbytes == tasks[1].nbytes + 4 * 6
-    assert task.run()[0].spent[0].tolist() == [[42, 42]]
-    assert task.run()[0].histogram.tolist() == [[14, 6]]
+    assert task.run().spent[0].tolist() == [[42, 42]]
+    assert task.run().histogram.tolist() == [[14, 6]]
 
 
 def test_what_is_spent_does_not_depend_on_blocks():
@@ -198,7 +198,7 @@ def test_what_is_spent_does_not_depend_on_blocks():
     for first, n in ((0, 7), (7, 1), (8, 22)):
         for question in range(3):
             block = Block((0,), False, (0, 1), range(question, question + 1), first, n)
-            (outcome,) = tasks.task(plan, block).run()
+            outcome = tasks.task(plan, block).run()
             totals[:, :, block.at] += outcome.spent
             for place, number in outcome.histogram.astype(int).tolist():
                 histogram[place] = histogram.get(place, 0) + number

@@ -28,8 +28,8 @@ def done(work):
 
 def totals_of(work, done):
     totals = Totals(work.job.plans, len(work.pool.questions))
-    for block, outcomes in done:
-        totals.add(block, outcomes)
+    for block, outcome in done:
+        totals.add(block, outcome)
     return totals
 
 
