@@ -8,6 +8,7 @@ value that the column before it may have.
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -51,6 +52,7 @@ class Section:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     seconds: float = 0.0
     peak_mb: float = 0.0
+    load: float = 0.0  # largest load average of a minute, at the beginning and the end
     failures: list[str] = field(default_factory=list)
 
 
@@ -73,12 +75,12 @@ def measure(name: str, smoke: bool) -> Section:
     module = import_module(f"benchmarks.{name}")
     gc.freeze()  # collections before each measurement of memory pass over what modules hold
     title, _, text = (getdoc(module) or name).partition("\n")
-    start = time.perf_counter()
+    start, load = time.perf_counter(), os.getloadavg()[0]
     found = module.measure(smoke)
-    seconds = time.perf_counter() - start
+    seconds, load = time.perf_counter() - start, max(load, os.getloadavg()[0])
     tables = dict(found) if isinstance(found, Mapping) else {"": found}
     failures = [] if smoke else [f"{name}: {line}" for frame in tables.values() for line in exceeded(frame)]
-    return Section(name, title.rstrip("."), text.strip(), tables, seconds, peak_memory(), failures)
+    return Section(name, title.rstrip("."), text.strip(), tables, seconds, peak_memory(), load, failures)
 
 
 def exceeded(frame: pd.DataFrame) -> list[str]:

@@ -143,7 +143,9 @@ def test_cells(value, text):
 def test_the_header_names_versions_but_no_place():
     text = header(smoke=True)
     assert f"numpy {np.__version__}" in text
-    assert re.search(rf"All figures were measured on \d{{4}}-\d\d-\d\d with mssim {re.escape(__version__)}\.", text)
+    assert re.search(
+        rf"All figures were measured on \d{{4}}-\d\d-\d\d with mssim {re.escape(__version__)}, commit ", text
+    )
     assert "SYNTHETIC" in text
     assert "/home" not in text
 
