@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ __all__ = ["label_of", "run"]
 
 IN_FILE = ("protocol", "n_runs", "low", "high", "p_value", "method")  # columns that are only in the CSV file
 UNITS = ("calls", "tokens")
+_QUANTITIES = {"calls": "cost", "tokens": "tokens"}  # of an evaluation; a call costs 1
 OWN = "protocol"
 LABELS = {
     "mad": "MAD",
@@ -59,7 +60,13 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
             f"{source.name}-protocols beside the pool."
         )
     two_models(source)
-    rows = [row for name in source.protocols.models for row in _of_protocol(source, name, n_replays, seed)]
+    played = [_played(source, name) for name in source.protocols.models]
+    rivals = {
+        (questions, unit): _rivals(source, questions, unit, [one.spent[unit] for one in some], n_replays, seed)
+        for questions, some in _by_questions(played).items()
+        for unit in UNITS
+    }
+    rows = [row for one in played for unit in UNITS for row in _rows(one, unit, rivals[one.questions, unit])]
     frame = pd.DataFrame(rows)
     frame.insert(1, "label", frame["protocol"].map(_labels(source.protocols.models)))
     return of_source(source, frame)
@@ -87,24 +94,45 @@ def _labels(protocols: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def _of_protocol(source: Source, name: str, n_replays: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one protocol."""
+class _Played(NamedTuple):
+    """The runs of a protocol on the questions of the pool."""
+
+    name: str
+    questions: tuple[str, ...]
+    n_runs: int
+    own: Evaluation
+    spent: dict[str, float]
+
+
+def _played(source: Source, name: str) -> _Played:
     assert source.protocols is not None
-    runs = source.protocols.select(models=[name], min_samples=1)
-    shared = [question for question in runs.question_ids if question in set(source.pool.question_ids)]
+    runs, asked = source.protocols.select(models=[name], min_samples=1), set(source.pool.question_ids)
+    shared = tuple(question for question in runs.question_ids if question in asked)
     if not shared:
         raise PoolError(f"{source.name}: no question of the protocol {name!r} is in the pool. Use the same questions.")
-    runs, samples = runs.select(questions=shared), source.pool.select(questions=shared)
+    runs = runs.select(questions=shared)
     own = evaluate(runs, {OWN: SelfConsistency(name)}, [1])
-    calls = _calls(runs, name)
-    spent = {"calls": calls, "tokens": float(own.tokens[0, 0].mean())}
-    for unit in UNITS:
-        first = {"protocol": name, "n_runs": int(runs.lengths.min()), "unit": unit}
-        yield first | _row(own, OWN, calls)
-        if np.isnan(spent[unit]):
-            continue
-        for strategy, found in _that_spend(source, samples, unit, spent[unit], n_replays, seed):
-            yield first | _row(found, strategy, None) | _compared(found, own)
+    spent = {"calls": _calls(runs, name), "tokens": float(own.tokens[0, 0].mean())}
+    return _Played(name, tuple(sorted(shared)), int(runs.lengths.min()), own, spent)
+
+
+def _by_questions(played: list[_Played]) -> dict[tuple[str, ...], list[_Played]]:
+    found: dict[tuple[str, ...], list[_Played]] = {}
+    for one in played:
+        found.setdefault(one.questions, []).append(one)
+    return found
+
+
+def _rows(one: _Played, unit: str, rivals: dict[str, list[Evaluation]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a protocol for one unit of what it spends."""
+    first = {"protocol": one.name, "n_runs": one.n_runs, "unit": unit}
+    yield first | _row(one.own, OWN, 0, one.spent["calls"])
+    for strategy, evaluations in rivals.items() if not np.isnan(one.spent[unit]) else ():
+        places = [_place(found, unit, one.spent[unit]) for found in evaluations]
+        means = [float(found.accuracy[0, b].mean()) for found, b in zip(evaluations, places, strict=True)]
+        best = int(np.argmax(means))
+        found, b = evaluations[best], places[best]
+        yield first | _row(found, strategy, b, None) | _compared(found, b, one.own)
 
 
 def _calls(runs: Pool, name: str) -> float:
@@ -114,37 +142,53 @@ def _calls(runs: Pool, name: str) -> float:
     return float(np.nanmean(columns.numbers("calls", name), axis=1).mean())
 
 
-def _that_spend(
-    source: Source, samples: Pool, unit: str, limit: float, n_replays: int, seed: int
-) -> Iterator[tuple[str, Evaluation]]:
-    """Yield Self-Consistency of the best model, and ModelSwitch, at the budget that spends at most `limit`."""
-    options: dict[str, Any] = {"n_replays": n_replays, "seed": seed}
+def _rivals(
+    source: Source, questions: tuple[str, ...], unit: str, limits: list[float], n_replays: int, seed: int
+) -> dict[str, list[Evaluation]]:
+    """Evaluate each model's Self-Consistency, and ModelSwitch, at the largest budgets that spend within the limits.
+
+    All limits together take one evaluation per strategy.
+    """
+    known = sorted(limit for limit in set(limits) if not np.isnan(limit))
+    if not known:
+        return {}
+    samples, options = source.pool.select(questions=questions), {"n_replays": n_replays, "seed": seed}
     if unit == "calls":
         options["prices"] = dict.fromkeys(samples.models, 1.0)
-    most = f"@{'cost' if unit == 'calls' else 'tokens'}={limit!r}"
+    most = ",".join(f"{_QUANTITIES[unit]}={limit!r}" for limit in known)
+    wanted = {
+        "Self-Consistency": [SelfConsistency(model) for model in source.models],
+        "ModelSwitch": [ModelSwitch(two_models(source))],
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)  # the table has what was spent, also where samples are too few
-        alone = [evaluate(samples, {"run": f"{SelfConsistency(model)}{most}"}, **options) for model in source.models]
-        switch = evaluate(samples, {"run": f"{ModelSwitch(two_models(source))}{most}"}, **options)
-    yield "Self-Consistency", max(alone, key=lambda one: float(one.accuracy.mean()))
-    yield "ModelSwitch", switch
+        return {
+            name: [evaluate(samples, {"run": f"{one}@{most}"}, **options) for one in strategies]
+            for name, strategies in wanted.items()
+        }
 
 
-def _row(found: Evaluation, strategy: str, calls: float | None) -> dict[str, Any]:
-    (row,) = found.to_frame().to_dict("records")
+def _place(found: Evaluation, unit: str, limit: float) -> int:
+    """Return the place of the largest budget that spends within a limit."""
+    spent = getattr(found, _QUANTITIES[unit])[0].mean(axis=1)
+    return max(int((spent <= limit * (1 + 1e-9)).sum()) - 1, 0)
+
+
+def _row(found: Evaluation, strategy: str, b: int, calls: float | None) -> dict[str, Any]:
+    row = found.to_frame().to_dict("records")[b]
     kept = {name: row[name] for name in ("budget", "tokens", "accuracy", "low", "high", "method", "n_questions")}
     return {"strategy": strategy, "calls": row["samples_used"] if calls is None else calls, **kept}
 
 
-def _compared(found: Evaluation, own: Evaluation) -> dict[str, Any]:
+def _compared(found: Evaluation, b: int, own: Evaluation) -> dict[str, Any]:
     """Return the paired difference to the protocol."""
     place = {question: i for i, question in enumerate(own.questions["question_id"])}
     order = [place[question] for question in found.questions["question_id"]]
     pair = compare_pair(
         ("run", OWN),
-        (int(found.budgets[0]), 1),
-        np.stack([found.accuracy[0, 0], own.accuracy[0, 0][order]]),
-        np.array([found.n_replays[0, 0], 0]),
+        (int(found.budgets[b]), 1),
+        np.stack([found.accuracy[0, b], own.accuracy[0, 0][order]]),
+        np.array([found.n_replays[0, b], 0]),
         margin=None,
         confidence_level=0.95,
         clusters=found.cluster_labels(),

@@ -5,6 +5,8 @@
     python -m benchmarks --smoke                                            # small sizes, as a test
     python -m benchmarks --only engines threads                             # some sections
     python -m benchmarks --out benchmarks/RESULTS.md --figure docs/images/speed.png    # write report and figure
+    python -m benchmarks --check                                            # two minutes: ratios and their limits
+    python -m benchmarks --check --against HEAD~1                           # and ratios to a commit
 
 The exit code is 1 if engines disagree or, without --smoke, if a limit is exceeded.
 """
@@ -33,8 +35,16 @@ def main() -> int:
     )
     parser.add_argument("--skip", nargs="+", choices=NAMES, default=[], metavar="NAME", help="sections to skip")
     parser.add_argument("--out", type=Path, help="file for the report [default: print it]")
+    parser.add_argument("--check", action="store_true", help="only compare ratios of times with their limits")
+    parser.add_argument("--against", metavar="COMMIT", help="with --check: also compare with a commit")
     parser.add_argument("--figure", type=Path, help="file for the figure of the sections engines and growth")
     given = parser.parse_args()
+    if given.against is not None and not given.check:
+        parser.error("--against: requires --check. Include it.")
+    if given.check:
+        from benchmarks.guard import check
+
+        return check(given.smoke, given.against)
     wanted = [name for name in known() if name in given.only and name not in given.skip]
     if not wanted:
         parser.error("--only, --skip: no sections remain. Skip fewer sections.")

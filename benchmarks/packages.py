@@ -37,6 +37,33 @@ def scorio_self_consistency(pool: Pool, budgets: Sequence[int], n_replays: int, 
     return hits / n_replays
 
 
+def scorio_vote(
+    pool: Pool, function: str, column: str, options: dict[str, object], budget: int, n_replays: int, seed: int
+) -> Curve:
+    """Use a vote of scorio.aggregate on the first draws of random orders; `column` has the scores, if it needs any."""
+    from scorio import aggregate
+
+    rng, codes, hits = np.random.default_rng(seed), pool.codes[0], 0.0
+    numbers = pool.number(column)[0] if column else None
+    for _ in range(n_replays):
+        drawn = rng.permuted(np.tile(np.arange(codes.shape[1]), (len(codes), 1)), axis=1)[:, :budget]
+        answers = np.take_along_axis(codes, drawn, axis=1)
+        scores = () if numbers is None else (np.take_along_axis(numbers, drawn, axis=1),)
+        leaders = getattr(aggregate, function)(answers, *scores, **options).astype(np.int64)
+        hits += pool.class_correct[pool.class_offsets[:-1] + leaders].mean()
+    return np.array([hits / n_replays])
+
+
+def scorio_rank(pool: Pool, function: str, k: int, _: int) -> Curve:
+    """Use a ranking of scorio.rank, and return the scores by which it ranks the models."""
+    from scorio import rank
+
+    right = np.stack([outcomes(pool, row) for row in range(len(pool.models))]).astype(int)
+    options = {"k": k} if function == "pass_at_k" else {}
+    _, scores = getattr(rank, function)(right, return_scores=True, **options)
+    return np.asarray(scores)
+
+
 def scorio_pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
     """Use scorio.eval.pass_at_k for each k."""
     from scorio.eval import pass_at_k

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -40,6 +41,15 @@ def found_version(package: str) -> str:
         return "not installed"
 
 
+def commit() -> str:
+    """Return the commit that is measured, and whether it was changed."""
+    describe = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty= with changes"]
+    with suppress(OSError, subprocess.CalledProcessError):
+        done = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, check=True, text=True)
+        return done.stdout.strip()
+    return "unknown"
+
+
 def header(smoke: bool) -> str:
     """Return title, date, machine and versions."""
     command = "python -m benchmarks" + (" --smoke" if smoke else "")
@@ -53,11 +63,13 @@ def header(smoke: bool) -> str:
             "process. Numbers are the best of several rounds, because other load on the machine only increases them.",
             *(["**Smoke mode: the sizes are too small for meaningful numbers.**"] if smoke else []),
             "",
-            f"All figures were measured on {today} with mssim {__version__}. Other versions may be faster or slower.",
+            f"All figures were measured on {today} with mssim {__version__}, commit {commit()}. Other versions may be",
+            "faster or slower.",
             "",
             f"- date: {today}",
             f"- machine: {processor()}, {platform.machine()}, {os.cpu_count()} cores, {memory()} of memory",
-            f"- load average over the last 15 minutes: {os.getloadavg()[2]:.1f}, of which this run is about 1",
+            f"- load average over the last 15 minutes: {os.getloadavg()[2]:.1f}, this run included. Each section",
+            "  states the load average over a minute, the larger of those at its beginning and its end.",
             f"- Python {platform.python_version()} on {platform.system()}; {', '.join(versions)}",
         ]
     )
@@ -99,7 +111,8 @@ def section(found: Section) -> str:
         parts += [f"### {name}" if name and name != found.title else "", table(frame)]
     parts += [f"**Failed:** {line}" for line in found.failures]
     if found.tables:
-        parts.append(f"`{found.name}` took {found.seconds:.0f} s and at most {found.peak_mb:.0f} MB.")
+        used = f"took {found.seconds:.0f} s and at most {found.peak_mb:.0f} MB"
+        parts.append(f"`{found.name}` {used}, at a load average of up to {found.load:.1f}.")
     return "\n\n".join(part for part in parts if part)
 
 

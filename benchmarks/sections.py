@@ -1,12 +1,14 @@
 """Sections of the report, each measured in its own process.
 
 A section is a module. Its docstring consists of the title and a description, and its function `measure(smoke)` returns
-a frame or a mapping of names to frames. If a frame has a column "allowed", it is the limit of the column before it.
+a frame or a mapping of names to frames. If a frame has a column "allowed" or "at least", it is the largest or smallest
+value that the column before it may have.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     "engines",
+    "aggregates",
     "growth",
     "threads",
     "exact",
@@ -51,6 +54,7 @@ class Section:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     seconds: float = 0.0
     peak_mb: float = 0.0
+    load: float = 0.0  # largest load average of a minute, at the beginning and the end
     failures: list[str] = field(default_factory=list)
 
 
@@ -73,18 +77,21 @@ def measure(name: str, smoke: bool) -> Section:
     module = import_module(f"benchmarks.{name}")
     gc.freeze()  # collections before each measurement of memory pass over what modules hold
     title, _, text = (getdoc(module) or name).partition("\n")
-    start = time.perf_counter()
+    start, load = time.perf_counter(), os.getloadavg()[0]
     found = module.measure(smoke)
-    seconds = time.perf_counter() - start
+    seconds, load = time.perf_counter() - start, max(load, os.getloadavg()[0])
     tables = dict(found) if isinstance(found, Mapping) else {"": found}
     failures = [] if smoke else [f"{name}: {line}" for frame in tables.values() for line in exceeded(frame)]
-    return Section(name, title.rstrip("."), text.strip(), tables, seconds, peak_memory(), failures)
+    return Section(name, title.rstrip("."), text.strip(), tables, seconds, peak_memory(), load, failures)
 
 
 def exceeded(frame: pd.DataFrame) -> list[str]:
     """Return descriptions of the rows that exceed their limits."""
-    if "allowed" not in frame:
-        return []
-    column = frame.columns[frame.columns.get_loc("allowed") - 1]
-    over = frame[frame[column] > frame["allowed"]]
-    return [f"{row.iloc[0]}: {column} {row[column]:.3g}, allowed {row['allowed']:.3g}" for _, row in over.iterrows()]
+    found = []
+    for limit, sign in (("allowed", 1), ("at least", -1)):
+        if limit in frame:
+            column = frame.columns[frame.columns.get_loc(limit) - 1]
+            over = frame[sign * frame[column] > sign * frame[limit]]
+            rows = zip(over.iloc[:, 0], over[column], over[limit], strict=True)
+            found += [f"{name}: {column} {value:.3g}, {limit} {bound:.3g}" for name, value, bound in rows]
+    return found

@@ -2,8 +2,8 @@
 
 This section compares the time of replays until a Monte Carlo error is reached with that of equally many replays of
 every question with the same error. The error is the largest over the budgets 4, 8 and 16. "replays" are means over
-questions: first equally many, then as many as the pilot chose. "x faster" is the ratio of processor times, multiplied by
-the ratio of the squared errors, because the target is not met exactly. Times include the pilot and the closed form of a
+questions: first equally many, then as many as the pilot chose. "x faster" is the ratio of processor times times the
+ratio of the squared errors, because the target is not met exactly. Times include the pilot and the closed form of a
 control. Rules whose accuracy has a closed form at all budgets are not listed. The SYNTHETIC pool is that of the section
 Rules, on which 40 % of the questions are always answered correctly.
 """

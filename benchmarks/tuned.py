@@ -101,6 +101,7 @@ def tuning(accuracy: Floats, n_single: int) -> Tuning:
         accuracy=accuracy,
         spend=spend,
         n_replays=np.zeros(n_candidates, np.int64),
+        mc_variance=nothing,
         spend_noise=nothing,
         limits=limits,
         folds=folds,

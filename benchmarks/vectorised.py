@@ -92,9 +92,9 @@ def right_samples(pool: Pool) -> NDArray[np.int64]:
     return np.array([row.sum() for row in outcomes(pool)])
 
 
-def outcomes(pool: Pool) -> NDArray[np.bool_]:
-    """Return whether every sample of the first model is correct, [question, sample]."""
-    return pool.class_correct[pool.class_offsets[:-1, None] + pool.codes[0]]
+def outcomes(pool: Pool, row: int = 0) -> NDArray[np.bool_]:
+    """Return whether every sample of a model is correct, [question, sample]."""
+    return pool.class_correct[pool.class_offsets[:-1, None] + pool.codes[row]]
 
 
 def pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:

@@ -95,7 +95,7 @@ def reads_at_once(patch, rows=40):
 
 def small_blocks(patch):
     """Split work on the pool above into some hundred blocks."""
-    patch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 1500)
+    patch.setattr("mssim.engine.division._DRAWS_PER_TASK", 1500)
     patch.setattr("mssim.engine.exact_tasks._CELLS_PER_TASK", 1)
 
 

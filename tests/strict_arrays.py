@@ -28,12 +28,32 @@ class StrictArray(np.ndarray):
     """An array whose elements have one index each."""
 
     def __getitem__(self, key):
-        _check(self.shape, key)
-        return super().__getitem__(key)
+        if not _counts_from_the_first(key):
+            _check(self.shape, key)
+        return _get(self, key)
 
     def __setitem__(self, key, value):
-        _check(self.shape, key)
-        self.view(np.ndarray)[key] = value
+        if _counts_from_the_first(key):
+            _set(self, key, value)
+        else:
+            _check(self.shape, key)
+            self.view(np.ndarray)[key] = value
+
+
+_get, _set = np.ndarray.__getitem__, np.ndarray.__setitem__
+_NUMBERS = frozenset((int, np.int16, np.int32, np.int64, np.uint64))  # types of nearly all indices
+
+
+def _counts_from_the_first(key):
+    """Whether an index is of numbers from 0 alone, of which NumPy itself refuses those that are too large."""
+    if type(key) in _NUMBERS:
+        return key >= 0
+    if type(key) is not tuple:
+        return False
+    for part in key:
+        if type(part) not in _NUMBERS or part < 0:
+            return False
+    return True
 
 
 def _check(shape, key):

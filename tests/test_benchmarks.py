@@ -1,13 +1,17 @@
 """What the benchmarks compare does the same work, and what they print is right; how fast it is they say themselves."""
 
 import re
+import shutil
+import subprocess
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import floor, packages, plain, vectorised
+from benchmarks import commits, floor, guard, packages, plain, vectorised
 from benchmarks.engines import Engine, Task, check
+from benchmarks.guard import Ratio, until_ok
 from benchmarks.measuring import Timed, interleaved, slope
 from benchmarks.pools import make_pool
 from benchmarks.report import cell, header, table
@@ -139,7 +143,9 @@ def test_cells(value, text):
 def test_the_header_names_versions_but_no_place():
     text = header(smoke=True)
     assert f"numpy {np.__version__}" in text
-    assert re.search(rf"All figures were measured on \d{{4}}-\d\d-\d\d with mssim {re.escape(__version__)}\.", text)
+    assert re.search(
+        rf"All figures were measured on \d{{4}}-\d\d-\d\d with mssim {re.escape(__version__)}, commit ", text
+    )
     assert "SYNTHETIC" in text
     assert "/home" not in text
 
@@ -148,9 +154,108 @@ def test_what_takes_more_than_allowed_is_a_failure():
     frame = pd.DataFrame({"what": ["a", "b", "c"], "s": [1.0, 3.0, 9.0], "allowed": [2.0, 2.0, np.nan], "n": 1})
     assert exceeded(frame) == ["b: s 3, allowed 2"]
     assert exceeded(frame[["s"]]) == []
+    frame = pd.DataFrame({"what": ["a", "b", "c"], "x": [1.8, 2.0, 1.0], "at least": [1.9, 1.9, np.nan]})
+    assert exceeded(frame) == ["a: x 1.8, at least 1.9"]
 
 
 def test_a_section_that_ends_is_a_failure_of_its_own():
     assert measured("no_section", smoke=True) == Section(
         "no_section", "no_section", failures=["no_section: No module named 'benchmarks.no_section'"]
     )
+
+
+# The guard ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """One case, whose ratios are given instead of measured."""
+
+    def give(*ratios):
+        monkeypatch.setattr(guard, "CASES", guard.CASES[:1])
+        monkeypatch.setattr(guard, "ratios", lambda *_: list(ratios))
+
+    return give
+
+
+def test_a_ratio_beyond_its_limit_fails_with_one_line(few, capsys):
+    few(Ratio("a task", "mssim / floor", 4.5, 4.0), Ratio("a task", "NumPy / mssim", 30.0, 40.0, at_least=True))
+    assert guard.check(False, None) == 1
+    printed = capsys.readouterr()
+    assert [line for line in printed.err.splitlines() if line.startswith("failed")] == [
+        "failed: a task: mssim / floor is 4.5, allowed is at most 4 within 10%",
+        "failed: a task: NumPy / mssim is 30, allowed is at least 40 within 10%",
+    ]
+    assert printed.out.splitlines()[2:] == [
+        "| a task | mssim / floor | 4.5 | at most 4 | no |",
+        "|  | NumPy / mssim | 30 | at least 40 | no |",
+    ]
+
+
+def test_ratios_within_the_tolerance_or_without_a_limit_pass(few, capsys):
+    few(
+        Ratio("a", "mssim / floor", 4.3, 4.0),
+        Ratio("b", "NumPy / mssim", 37.0, 40.0, at_least=True),
+        Ratio("c", "mssim / floor", 99.0, np.nan),
+        Ratio("d", "NumPy / mssim", 0.1, np.nan, at_least=True),
+    )
+    assert guard.check(False, None) == 0
+    assert "failed" not in capsys.readouterr().err
+    assert not Ratio("e", "mssim / mssim at HEAD", 1.16, 1.15, tolerance=0.0).ok
+
+
+@pytest.mark.parametrize(("times", "n_measured"), [([3.0], 1), ([9.0, 8.0, 3.0, 3.0], 3), ([9.0] * 5, 3)])
+def test_a_ratio_beyond_its_limit_is_measured_again(times, n_measured):
+    rest = iter(times)
+    (found,) = until_ok(lambda: [Ratio("a task", "mssim / floor", next(rest), 4.0)])
+    assert len(times) - len(list(rest)) == n_measured
+    assert found.ratio == times[n_measured - 1]
+
+
+def test_every_case_has_its_ratios(capsys):
+    assert guard.check(True, None) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    n_numpy = sum(bool(case.in_numpy) for case in guard.CASES)
+    assert len(rows) == len(guard.CASES) + n_numpy
+    assert all(float(row[2].replace(",", "")) > 0 for row in rows)
+
+
+def test_an_unknown_commit_is_one_error(few):
+    few()
+    with pytest.raises(
+        SystemExit, match=r"^--against: 'no-such' is not a commit of this repository\. Use e\.g\. HEAD~1"
+    ):
+        guard.check(True, "no-such")
+    with pytest.raises(SystemExit, match=r"^--against: '--help' is not a commit"):
+        guard.check(True, "--help")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository whose only commit has a library that fails, with benchmarks as they are now."""
+    (tmp_path / "mssim").mkdir()
+    (tmp_path / "mssim" / "__init__.py").write_text("raise SystemExit(3)")
+    shutil.copytree(commits.ROOT / "benchmarks", tmp_path / "benchmarks")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for command in (["init", "-q"], ["add", "mssim"], ["commit", "-q", "-m", "Fail"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(commits, "ROOT", tmp_path)
+
+
+@pytest.mark.usefixtures("repository")
+def test_the_library_of_the_commit_is_measured():
+    with commits.checked_out("HEAD") as tree, commits.Timer(tree, "HEAD", smoke=True) as timer:
+        assert tree != commits.ROOT
+        with pytest.raises(SystemExit, match=r"^benchmarks\.timed failed with HEAD$"):
+            timer.finish()
+    assert not tree.exists()
+
+
+def test_tasks_of_two_folders_are_compared(few, capsys, monkeypatch):
+    """The folders are the same, because a new one compiles anew."""
+    few()
+    monkeypatch.setattr(commits, "checked_out", lambda _: nullcontext(commits.ROOT))
+    assert guard.check(True, "HEAD") == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert len(rows) > 5
+    assert all(row[1] == "mssim / mssim at HEAD" and float(row[2]) > 0 for row in rows)

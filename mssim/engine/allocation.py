@@ -20,6 +20,7 @@ _MOST_PILOT = 256  # replays that only estimate variances and are not counted
 _TOO_FEW = 8 * LEAST  # replays of which a pilot is too large a part
 _PILOT_SHARE = 1 / 32  # of the replays that are required if every answer is as uncertain as can be
 _ROUNDS, _BISECTIONS = 15, 20
+_SMALLEST = 1e-12  # share of the largest scale of the numbers of replays
 _MARGIN = 0.95  # of the allowed variance, because the pilot estimates it
 _STEPS = 3  # numbers of replays per factor of two, so that questions with equal numbers make blocks
 
@@ -101,10 +102,10 @@ def neyman(variances: Floats, allowed: float, *, least: Ints, most: float) -> In
 
 
 def _bisect(holds: Callable[[float], bool], end: float) -> tuple[float, float]:
-    """Return the last number from 0 to `end` for which a condition holds, and the first for which it does not."""
-    low, high = 0.0, end
+    """Return the last number up to `end` for which a condition holds, and the first for which it does not."""
+    low, high = end * _SMALLEST, end
     for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
+        middle = math.sqrt(low * high)
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low, high
 

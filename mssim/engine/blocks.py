@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mssim.rules.plan import QUANTITIES, Floats, Ints
 
-__all__ = ["Block", "Outcome", "SharedOutcome", "indices", "picked"]
+__all__ = ["Block", "Outcome", "SharedOutcome", "edges", "indices", "picked"]
 
 
 class Block(NamedTuple):
@@ -64,6 +64,17 @@ def indices(numbers: Sequence[int] | Ints) -> Sequence[int]:
 def picked(values: NDArray[Any], rows: Sequence[int], questions: slice | Ints) -> NDArray[Any]:
     """Return a copy of some rows of values [row, question, ...] at some questions."""
     return values[rows, questions] if isinstance(questions, slice) else values[np.ix_(np.asarray(rows), questions)]
+
+
+def edges(n: int, n_parts: int) -> list[int]:
+    """Return where the parts of n questions or replays begin and end; their sizes differ by at most one.
+
+    Examples
+    --------
+    >>> edges(10, 3)
+    [0, 3, 6, 10]
+    """
+    return [n * i // n_parts for i in range(n_parts + 1)]
 
 
 class Outcome(NamedTuple):

@@ -285,7 +285,11 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
     if plan.vote is None:
         right[:] = _covered(plan, counts) if plan.least is None else _reliable(plan, plan.least, counts)
     elif closed.any():
-        right[closed] = _voted(plan, counts, np.nonzero(closed)[0], reached, reached * stops_right)
+        budgets = np.nonzero(closed)[0]
+        if len(plan.sizes) == 1 and (plan.need == NEVER).all():
+            right[closed] = _plurality_of_one(plan, counts, plan.sizes[0, budgets], NEVER).T
+        else:
+            right[closed] = _voted(plan, counts, budgets, reached, reached * stops_right)
     agreed = np.where((plan.need >= 0)[:, :, None], reached * stops, 0.0).sum(axis=0)
     return Outcome.of(chances(right), drawn, chances(agreed))
 
@@ -388,15 +392,12 @@ def _pluralities(plan: Plan, counts: Counts, wanted: set[_Request]) -> dict[_Req
             groups.setdefault((request[0], request[2]), []).append(request)
     most_classes = int(np.diff(counts.offsets).max(initial=1))
     for (stages, need), group in groups.items():
-        rule = TIE_RULES[plan.vote.ties]
         if len(stages) == 1:
-            depth = max(drawn[0] for _, drawn, _ in group)
-            ties = one_stage_ties(RANDOM if rule == FIRST else rule, depth, most_classes)
-            chances_at = exact_one_stage.plurality(_stages(counts, stages), depth, need[0], ties)
-            for request in group:
-                found[request] = chances_at[:, request[1][0]]
+            draws = np.array([drawn[0] for _, drawn, _ in group])
+            chances_at = _plurality_of_one(plan, _stages(counts, stages), draws, need[0])
+            found |= dict(zip(group, chances_at.T, strict=True))
             continue
-        weights = _weights(plan, stages)
+        rule, weights = TIE_RULES[plan.vote.ties], _weights(plan, stages)
         for together in _on_one_grid(group, weights):
             most = np.max([drawn for _, drawn, _ in together], axis=0)
             grid = grid_of(tuple(most.tolist()), weights)
@@ -407,6 +408,14 @@ def _pluralities(plan: Plan, counts: Counts, wanted: set[_Request]) -> dict[_Req
                 row = int(np.ravel_multi_index(others, most[:-1] + 1))
                 found[request] = table[:, row, last]
     return found
+
+
+def _plurality_of_one(plan: Plan, counts: Counts, draws: Ints, need: int) -> Floats:
+    """Return the probability that the vote of one stage is correct and no class has `need` votes, [question, draws]."""
+    assert plan.vote is not None
+    rule, depth = TIE_RULES[plan.vote.ties], int(draws.max())
+    ties = one_stage_ties(RANDOM if rule == FIRST else rule, depth, int(np.diff(counts.offsets).max(initial=1)))
+    return np.asarray(exact_one_stage.plurality(counts, depth, need, ties)[:, draws])
 
 
 def _on_one_grid(group: list[_Request], weights: tuple[float, ...]) -> list[list[_Request]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.amounts import Amounts
-from mssim.engine.blocks import Block, Outcome
+from mssim.engine.blocks import Block, Outcome, edges
 from mssim.engine.exact import certain, chances, counts_of, expected, nothing_known
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from mssim.engine.exact_until import expected_until, mean_amounts
@@ -80,8 +81,8 @@ def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions
     cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
     width = max(1, min(64, _CELLS_PER_TASK // cells))
     budgets = tuple(range(closed.size))
-    for q in range(0, n_questions, width):
-        yield Block((number,), True, budgets, range(q, min(q + width, n_questions)))
+    for begin, end in pairwise(edges(n_questions, -(-n_questions // width))):
+        yield Block((number,), True, budgets, range(begin, end))
 
 
 def exact_task(

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.ballots import levels_of, ranks_of, scaled
-from mssim.engine.blocks import Block, Outcome, indices, picked
+from mssim.engine.blocks import Block, Outcome, picked
 from mssim.engine.exact import counts_of
 from mssim.engine.limited import Limits, codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
 from mssim.engine.stage_rules import rules_of, skipped, stage_outcome
-from mssim.engine.stop_kernels import stop_ends
+from mssim.engine.stop_kernels import stop_curve, stop_ends
 from mssim.engine.traces import Lows, bar_at
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
@@ -41,17 +40,14 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import QUANTITIES, Ints, Online, Ordered, Plan, Verifier
+from mssim.rules.plan import Ints, Online, Ordered, Plan, Verifier
 from mssim.rules.stops import BetaStop, StopTable
 from mssim.rules.strategies.adaptive_allocation import levels
 from mssim.rules.strategies.difficulty_adaptive import hardest_first
 from mssim.rules.votes import Vote
 
-__all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
+__all__ = ["ReplayTask", "ReplayTasks"]
 
-_DRAWS_PER_TASK = 10_000_000  # about 0.1 s, small enough to distribute and large enough for little overhead
-_VOTES_PER_DRAW = 4
-_BYTES_PER_TASK = 4_000_000  # small enough to send to another machine
 _BALLOTS = {"shortest": weighted_votes.SHORTEST, "frequent": weighted_votes.FREQUENT}
 _CLOSE = 1e-12  # sums of scores are equal within this share of the largest score
 
@@ -131,13 +127,14 @@ class ReplayTask:
         return self._staged(found.hits[0], found.stopped[0])
 
     def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
-        sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
-        if self.plan.stop is None:
-            hits = one_model.curve(self.recorded, ties, int(sizes.max()), self.replays, counted)
+        plan, ties = self.plan, TIE_RULES[vote.ties]
+        sizes, depth = plan.sizes[0], int(plan.sizes.max())
+        if plan.stop is None:
+            ends = self._ends()
+            hits = one_model.curve(self.recorded, ties, depth, self.replays, counted)
         else:
-            hits = one_model.stopping_curve(
-                self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays, counted
-            )
+            looks, given = plan.asked(depth), (self.recorded, ties, depth, plan.adopt, self.of_stop, self.replays)
+            hits, ends = stop_curve(plan.stop, self.table, looks, *given, counted)
         return self._stopped_outcome(hits[:, sizes - 1], ends)
 
     def _vote_by_sample(self, vote: Vote, counted: spending.Spending) -> Outcome:
@@ -384,41 +381,3 @@ def classes_of(
     sizes = np.diff(offsets)[questions]
     begins = np.concatenate([[0], np.cumsum(sizes)])
     return begins, correct[np.repeat(offsets[questions] - begins[:-1], sizes) + np.arange(begins[-1])]
-
-
-def replay_blocks(
-    numbers: tuple[int, ...],
-    plans: Sequence[Plan],
-    budgets: Ints,
-    questions: Ints,
-    pool: Pool,
-    n_replays: int,
-    first: int = 0,
-) -> Iterator[Block]:
-    """Split the replays of some plans, from number `first`, into blocks; `budgets` are indices of those replayed."""
-    # The start of a model's second turn, and what a part of a run adds to the parts before, depend on the budget. Then
-    # each budget is replayed separately.
-    apart = plans[0].repeats or plans[0].is_linked
-    groups = [(b,) for b in budgets.tolist()] if apart else [tuple(budgets.tolist())]
-    for group in groups:
-        width, pieces = _split([plan.at(group) for plan in plans], questions.size, pool.codes.shape[2], n_replays)
-        edges = np.linspace(0, n_replays, min(pieces, n_replays) + 1).astype(int).tolist()
-        for q in range(0, questions.size, width):
-            for begin, end in pairwise(edges):
-                yield Block(numbers, False, group, indices(questions[q : q + width]), first + begin, end - begin)
-
-
-def _split(plans: Sequence[Plan], n_questions: int, n_samples: int, n_replays: int) -> tuple[int, int]:
-    """Return the number of questions of a block, and the number of parts of their replays."""
-    drawn: dict[str, int] = {}  # by model
-    for plan in plans:
-        for model, size in zip(plan.models, plan.sizes.max(axis=1) + skipped(plan), strict=True):
-            drawn[model] = max(drawn.get(model, 0), int(size))
-    n_stages, n_budgets = plans[0].sizes.shape
-    # Votes of plans with shared draws, and numbers read and written, are about as slow as draws.
-    work = (sum(drawn.values()) + (len(plans) - 1) * n_budgets // _VOTES_PER_DRAW) * n_replays  # per question
-    loaded, found = len(drawn) * n_samples, len(plans) * (n_stages + 2) * n_budgets
-    size = loaded * (2 + 4 * len(QUANTITIES) + 8 * len(plans[0].columns)) + found * 8
-    fits = min(_DRAWS_PER_TASK // (work + loaded + found), _BYTES_PER_TASK // size)
-    width = n_questions if plans[0].is_joint else max(1, min(n_questions, fits))
-    return width, max(1, work * width // _DRAWS_PER_TASK)

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.allocation import LEAST, Allocation, neyman, pilot_size, worst_case
-from mssim.engine.blocks import Block, Outcome, SharedOutcome
+from mssim.engine.blocks import Outcome, SharedOutcome
 from mssim.engine.bundles import Bundle
+from mssim.engine.division import Part, replay_blocks
 from mssim.engine.estimates import SIXTEENTHS, Control
 from mssim.engine.exact import obstacles
 from mssim.engine.job import Job
-from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
+from mssim.engine.monte_carlo import ReplayTasks
 from mssim.engine.replayed import Replayed
 from mssim.engine.scheduler import Task, run_blocks
 from mssim.engine.shared_replays import AllTasks
@@ -95,7 +96,8 @@ class _Pilot:
         for bundle in replayed.bundles:
             for i in bundle.plans:
                 self._find_control(i)
-        self.blocks = [block for bundle in replayed.bundles for block in self._blocks_of(bundle)]
+        parts = [part for bundle in replayed.bundles for part in self._parts_of(bundle)]
+        self.blocks = list(replay_blocks(parts, pool))
 
     def _find_control(self, i: int) -> None:
         plan = self._job.plans[i]
@@ -108,13 +110,13 @@ class _Pilot:
     def _counts(self, i: int) -> bool:
         return bool(self._replayed.counted[i].any())
 
-    def _blocks_of(self, bundle: Bundle) -> list[Block]:
+    def _parts_of(self, bundle: Bundle) -> list[Part]:
         uncertain = np.flatnonzero(self._replayed.least(bundle) > 0)
         if not uncertain.size:
             return []
         plans = [self._job.plans[i] for i in bundle.plans]
         questions = np.arange(len(self._pool.questions)) if plans[0].is_joint else uncertain
-        return list(replay_blocks(bundle.plans, plans, bundle.budgets, questions, self._pool, self._size, _FIRST))
+        return [Part(bundle.plans, plans, bundle.budgets, questions, self._size, _FIRST)]
 
     def task(self, number: int) -> Task:
         """Return the task of a block."""

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block, Outcome
+from mssim.engine.division import Part, replay_blocks
 from mssim.engine.left_out import expected_of, fit_plan
-from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, replay_blocks
+from mssim.engine.monte_carlo import ReplayTask, ReplayTasks
 from mssim.engine.totals import Totals
 from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
@@ -91,11 +92,8 @@ class GroupWork:
         self._seeds = np.random.SeedSequence([seed, n_groups]).generate_state(2 * n_groups, np.uint64).reshape(2, -1)
         self._plans = [self._fitted(plan) for plan in plans]
         budgets, questions = np.arange(plans[0].sizes.shape[1]), np.arange(len(pool.questions))
-        blocks = [
-            block
-            for i, plan in enumerate(self._plans)
-            for block in replay_blocks((i,), [plan], budgets, questions, self._pool, self._n_replays)
-        ]
+        parts = [Part((i,), [plan], budgets, questions, self._n_replays) for i, plan in enumerate(self._plans)]
+        blocks = list(replay_blocks(parts, self._pool))
         self.blocks = [(half, group, block) for group in range(n_groups) for half in range(2) for block in blocks]
         self._totals = [[Totals(self._plans, len(pool.questions)) for _ in range(n_groups)] for _ in range(2)]
         self._made: tuple[int, list[ReplayTasks]] = (-1, [])

@@ -1,4 +1,4 @@
-"""The kernel that runs a stop rule."""
+"""The kernels that run a stop rule."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from mssim.errors import StrategyError
 from mssim.kernels import all_counts, number_stops, stops, user_functions
+from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.tally import Recorded, Replays
 from mssim.rules.stops import CountsTable, OwnStop, Stop, StopTable
 from mssim.rules.stops.beacon import GainIndex
 from mssim.rules.stops.cges import Posterior
 from mssim.rules.stops.reasc import WeightedLead
 
-__all__ = ["KERNELS", "stop_ends"]
+__all__ = ["KERNELS", "stop_curve", "stop_ends"]
 
 # By the type of `Stop.table`: a function (recorded, depth, table, looks, replays) -> ends as `stops.ends`. The kernel
 # of rules that read recorded numbers has them as its last argument, float64 [column, stage, question, sample].
@@ -69,3 +70,26 @@ def stop_ends(
         except ValueError as error:
             raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
     return user_functions.rule_ends(recorded, depth, stop.stops, seen, looks, replays)
+
+
+def stop_curve(
+    stop: Stop,
+    table: tuple[Any, ...] | None,
+    looks: NDArray[np.bool_],
+    recorded: Recorded,
+    ties: int,
+    depth: int,
+    adopt: bool,
+    seen: NDArray[np.float64],
+    replays: Replays,
+    spending: Spending = NOTHING,
+) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    """Replay the plurality of one model until a rule stops it, after every number of draws.
+
+    Parameters are those of `stop_ends` and `stops.curve`, which describes the results. Rules of which no kernel also
+    votes find their ends first.
+    """
+    if isinstance(table, StopTable):
+        return stops.curve(recorded, ties, depth, adopt, table, looks, replays, spending)
+    ends = stop_ends(stop, table, looks, recorded, depth, seen, replays)
+    return stops.curve_until(recorded, ties, depth, adopt, ends, replays, spending), ends

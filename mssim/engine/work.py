@@ -11,9 +11,9 @@ import numpy as np
 
 from mssim.engine.allocation import Allocation
 from mssim.engine.blocks import Block
+from mssim.engine.division import Part, replay_blocks
 from mssim.engine.exact_tasks import exact_blocks
 from mssim.engine.job import Job
-from mssim.engine.monte_carlo import replay_blocks
 from mssim.engine.recipe import Asked, Recipe
 from mssim.engine.replayed import Replayed, few_replays
 from mssim.engine.scheduler import Task
@@ -57,10 +57,9 @@ class Work:
         for i, (plan, closed) in enumerate(zip(self.plans, self.closed, strict=True)):
             if job.method != "monte_carlo" or i >= len(job.plans):
                 self.blocks += exact_blocks(i, plan, closed, len(pool.questions))
-        for number in range(len(self._replayed.bundles)):
-            self.blocks += self._replays_of(number, given)
-        for i in range(len(job.plans)):
-            self.blocks += self._latencies(i)
+        parts = [part for number in range(len(self._replayed.bundles)) for part in self._replays_of(number, given)]
+        parts += [part for i in range(len(job.plans)) for part in self._latencies(i)]
+        self.blocks += replay_blocks(parts, pool)
         random.Random(0).shuffle(self.blocks)
         self.known, self.amounts = self._replayed.known, self._replayed.amounts
         self.recipe = Recipe(
@@ -68,25 +67,25 @@ class Work:
         )
         self._maker = self.recipe.maker(pool, self.amounts, dict(enumerate(self.plans)), frozenset(self.controls))
 
-    def _replays_of(self, number: int, given: Allocation | None) -> Iterator[Block]:
-        """Yield the blocks of a bundle: questions with equal numbers of replays are together."""
-        bundle, pool = self._replayed.bundles[number], self.pool
+    def _replays_of(self, number: int, given: Allocation | None) -> Iterator[Part]:
+        """Yield the replays of a bundle: questions with equal numbers of replays are together."""
+        bundle = self._replayed.bundles[number]
         if given is None:
             replays = np.where(self._replayed.least(bundle) > 0, self.job.n_replays, 0)
         else:
             replays = given.replays[number]
         plans = [self.job.plans[i] for i in bundle.plans]
         for n in np.unique(replays[replays > 0]).tolist():
-            yield from replay_blocks(bundle.plans, plans, bundle.budgets, np.flatnonzero(replays == n), pool, n)
+            yield Part(bundle.plans, plans, bundle.budgets, np.flatnonzero(replays == n), n)
 
-    def _latencies(self, i: int) -> Iterator[Block]:
-        """Yield the blocks that replay only the latency of windows, where the accuracy has a closed form."""
+    def _latencies(self, i: int) -> Iterator[Part]:
+        """Yield what replays only the latency of windows, where the accuracy has a closed form."""
         every = np.arange(len(self.pool.questions))
         replayed = [b for bundle in self._replayed.bundles if i in bundle.plans for b in bundle.budgets]
         only = np.setdiff1d(np.flatnonzero(self._replayed.counted[i]), replayed)
         if only.size:
             few = few_replays(self.job.n_replays, every.size)
-            yield from replay_blocks((i,), [self.job.plans[i]], only, every, self.pool, few)
+            yield Part((i,), [self.job.plans[i]], only, every, few)
 
     @property
     def units(self) -> tuple[float, ...]:

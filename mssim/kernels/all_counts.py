@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled
-from mssim.kernels.streams import draw_more, put_back, word
+from mssim.kernels.streams import draw_next, put_numbers_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes
 
-_AT_ONCE = 8  # draws taken together: most replays stop early
 _REMEMBERED = 1 << 14  # decisions, a power of two
 _CLOSE = 1e-3  # the sum over every other node is more accurate, up to 1,000 answers by a factor of 200
 
@@ -26,8 +25,8 @@ def _decide(n, first, distinct, order, nothing, counts, answers_with, table, pro
     """Return whether the rule stops after n draws, whose votes are counted."""
     answers_with[: first + 1] = 0
     for j in range(n):
-        if order[0, j] != nothing:
-            answers_with[counts[order[0, j]]] += 1
+        if order[j] != nothing:
+            answers_with[counts[order[j]]] += 1
     for votes in range(2, first + 1):
         answers_with[votes] //= votes  # every draw of an answer counted it
     answers_with[first] -= 1  # the leader itself
@@ -52,8 +51,10 @@ def _ends(recorded, depth, table, looks, replays, memory, found):
     least, bars = table.least, table.bars
     counts, answers_with, steps, product, known, decided = memory
     _, n_questions, width = recorded.codes.shape
-    samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
-    order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
+    places, classes = np.empty(width, np.uint16), np.empty(width, np.uint16)
+    order, targets = np.empty(depth, np.uint16), np.empty(depth, np.uint32)
+    for s in range(width):
+        places[s] = s
     for votes in range(1, depth + 1):
         steps[votes] = word(np.uint64(0), votes)
     for q in range(n_questions):
@@ -61,17 +62,15 @@ def _ends(recorded, depth, table, looks, replays, memory, found):
         n = recorded.lengths[0, q]
         for s in range(n):
             c = recorded.codes[0, q, s]
-            samples[0, s] = scratch[0, s] = c if c >= 0 else nothing
+            classes[s] = c if c >= 0 else nothing
         for r in range(replays.n):
             state = word(recorded.keys[0, q], replays.first + r)
             first, second, distinct = np.int64(0), np.int64(0), np.int64(0)
             hashed, drawn, found[q, r] = np.uint64(0), 0, depth + 1
             changed = False  # whether the leader gained or there is another answer; else the rule cannot stop now
             for j in range(depth):
-                if j == drawn:
-                    drawn = min(depth, drawn + _AT_ONCE)
-                    draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
-                c = order[0, j]
+                drawn, c = j + 1, classes[draw_next(j, n, state, places, targets, replays.replacement)]
+                order[j] = c
                 if c != nothing:
                     votes = counts[c] + 1
                     counts[c] = votes
@@ -99,8 +98,8 @@ def _ends(recorded, depth, table, looks, replays, memory, found):
                     found[q, r] = j + 1
                     break
             for j in range(drawn):
-                counts[order[0, j]] = 0
-            put_back(drawn, targets, scratch, samples, 0, replays.replacement)
+                counts[order[j]] = 0
+            put_numbers_back(drawn, targets, places)
 
 
 def ends(recorded: Recorded, depth: int, table: Any, looks: NDArray[np.bool_], replays: Replays) -> NDArray[np.uint16]:

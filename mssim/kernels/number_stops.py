@@ -1,7 +1,7 @@
 """When one model stops by a rule that reads a recorded number of each draw, in every replay.
 
-As in `stops`, the replays proper draw the same samples again. A draw is a sample and not only a class, because its
-number is looked up. Draws without an answer leave every rule as it was.
+The votes draw the same samples again (see `stops.curve_until` and `turns`). A draw is a sample and not only a class,
+because its number is looked up. Draws without an answer leave every rule as it was.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, compiled_like_numpy, inlined
-from mssim.kernels.streams import draw_more, put_back, word
+from mssim.kernels.streams import draw_next, put_numbers_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes
 
 Numbers = NDArray[np.float64]
@@ -23,7 +23,6 @@ STEPS = 32  # entries of a table of weights per vote
 _SLACK = 1e-12  # chances that are so close to the threshold reach it
 _NEAR = 1e-9  # weights that are so close to what is enough are decided by the chance itself
 _EXACT = 1e-16
-_AT_ONCE = 16  # draws taken together: most replays stop early
 
 
 @compiled_like_numpy
@@ -66,11 +65,10 @@ def _is_ahead(first, second, threshold, enough):
 def _weighted_lead_ends(recorded, numbers, weights, depth, table, looks, replays, found):
     threshold, gate, enough = table.threshold, table.gate, table.enough
     codes, width = recorded.codes, recorded.codes.shape[2]
-    samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
-    order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
+    places, targets, order = np.empty(width, np.uint16), np.empty(depth, np.uint32), np.empty(depth, np.uint16)
     scores = np.zeros(most_classes(recorded.offsets) + 1)
     for s in range(width):
-        samples[0, s], scratch[0, s] = s, s
+        places[s] = s
     for q in range(found.shape[0]):
         n = recorded.lengths[0, q]
         for r in range(replays.n):
@@ -78,10 +76,8 @@ def _weighted_lead_ends(recorded, numbers, weights, depth, table, looks, replays
             first, second, leader, changed = 0.0, 0.0, np.int64(-1), False
             drawn, found[q, r] = 0, depth + 1
             for j in range(depth):
-                if j == drawn:
-                    drawn = min(depth, drawn + _AT_ONCE)
-                    draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
-                s = order[0, j]
+                drawn, s = j + 1, draw_next(j, n, state, places, targets, replays.replacement)
+                order[j] = s
                 c = np.int64(codes[0, q, s])
                 if c >= 0:
                     changed, score = True, scores[c] + weights[q, s]
@@ -98,10 +94,10 @@ def _weighted_lead_ends(recorded, numbers, weights, depth, table, looks, replays
                         break
                     changed = False
             for j in range(drawn):
-                c = codes[0, q, order[0, j]]
+                c = codes[0, q, order[j]]
                 if c >= 0:
                     scores[c] = 0.0
-            put_back(drawn, targets, scratch, samples, 0, replays.replacement)
+            put_numbers_back(drawn, targets, places)
 
 
 @inlined
@@ -127,14 +123,13 @@ def _posterior_ends(recorded, log_odds, depth, table, looks, replays, found):
     answers, other, most = table.answers, table.other, 1.0 / (table.threshold - _SLACK)
     least = -np.inf if other or most >= 2.0 else -math.log(most - 1.0)  # log odds of an answer that stops
     codes, width, n_classes = recorded.codes, recorded.codes.shape[2], most_classes(recorded.offsets)
-    samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
-    order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
+    places, targets = np.empty(width, np.uint16), np.empty(depth, np.uint32)
     scores, logs = np.zeros(n_classes + 1), np.zeros(max(n_classes, answers) + 1)
     for k in range(1, logs.size):
         logs[k] = math.log(k)
     votes, members = np.zeros(n_classes + 1, np.int64), np.zeros(n_classes + 1, np.int64)
     for s in range(width):
-        samples[0, s], scratch[0, s] = s, s
+        places[s] = s
     for q in range(found.shape[0]):
         n = recorded.lengths[0, q]
         for r in range(replays.n):
@@ -142,10 +137,7 @@ def _posterior_ends(recorded, log_odds, depth, table, looks, replays, found):
             n_seen, unseen, leader, top, log_others = 0, max(answers, 1), np.int64(-1), 0.0, 0.0
             drawn, changed, found[q, r] = 0, False, depth + 1
             for j in range(depth):
-                if j == drawn:
-                    drawn = min(depth, drawn + _AT_ONCE)
-                    draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
-                s = order[0, j]
+                drawn, s = j + 1, draw_next(j, n, state, places, targets, replays.replacement)
                 c = np.int64(codes[0, q, s])
                 if c >= 0:
                     votes[c] += 1
@@ -172,7 +164,7 @@ def _posterior_ends(recorded, log_odds, depth, table, looks, replays, found):
                     changed = False
             for place in range(n_seen):
                 votes[members[place]], scores[members[place]] = 0, 0.0
-            put_back(drawn, targets, scratch, samples, 0, replays.replacement)
+            put_numbers_back(drawn, targets, places)
 
 
 @inlined
@@ -191,10 +183,9 @@ def _gains_little(k, best, mean, squares, horizon, price, shares, lowest, per_st
 def _gain_ends(recorded, numbers, depth, table, looks, replays, found):
     horizon, least, price, shares, lowest, per_step, gains = table
     codes, width, most = recorded.codes, recorded.codes.shape[2], price * (1.0 + _SLACK)
-    samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
-    order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
+    places, targets = np.empty(width, np.uint16), np.empty(depth, np.uint32)
     for s in range(width):
-        samples[0, s], scratch[0, s] = s, s
+        places[s] = s
     for q in range(found.shape[0]):
         n = recorded.lengths[0, q]
         for r in range(replays.n):
@@ -202,10 +193,7 @@ def _gain_ends(recorded, numbers, depth, table, looks, replays, found):
             k, best, mean, squares, changed = 0, -np.inf, 0.0, 0.0, False
             drawn, found[q, r] = 0, depth + 1
             for j in range(depth):
-                if j == drawn:
-                    drawn = min(depth, drawn + _AT_ONCE)
-                    draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
-                s = order[0, j]
+                drawn, s = j + 1, draw_next(j, n, state, places, targets, replays.replacement)
                 if codes[0, q, s] >= 0:
                     number = numbers[q, s]
                     k += 1
@@ -219,7 +207,7 @@ def _gain_ends(recorded, numbers, depth, table, looks, replays, found):
                         found[q, r] = j + 1
                         break
                     changed = False
-            put_back(drawn, targets, scratch, samples, 0, replays.replacement)
+            put_numbers_back(drawn, targets, places)
 
 
 def weighted_lead_ends(

@@ -31,7 +31,7 @@ def _curve(recorded, ties, depth, replays, spending):
     values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _, sums = spending
     totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
-    hits, never = np.zeros((n_questions, depth), np.int64), np.empty((0, 0), np.uint16)
+    hits = np.zeros((n_questions, depth), np.int64)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
     seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
     right = np.zeros(depth * LANES, np.int64)
@@ -49,7 +49,7 @@ def _curve(recorded, ties, depth, replays, spending):
             _add_up(seen, depth, live, best, right)
             if plain.shape[0] > 0:
                 count_draws(
-                    q, n_questions, r, live, replays.n, depth, places, replays.replacement, sizes, never,
+                    q, n_questions, r, live, replays.n, depth, places, replays.replacement, sizes,
                     values, starts, plain, numbers, drawn, running, pending, sums, totals, histogram, lowest, span,
                 )  # fmt: skip
         for j in range(depth):
@@ -69,63 +69,3 @@ def curve(
     Returns int64 hits [question, draws - 1], replays whose answer after k + 1 draws is right.
     """
     return np.asarray(_curve(recorded, ties, depth, replays, spending))
-
-
-@compiled
-def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
-    codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _, sums = spending
-    totals, histogram, lowest, span = spent
-    _, n_questions, width = codes.shape
-    hits, kept = np.zeros((n_questions, depth), np.int64), np.zeros(depth, np.int64)  # right answers from a draw on
-    samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
-    seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
-    places, tally = np.empty(depth * LANES, np.uint32), np.zeros((2 * most_classes(offsets) + 1) * LANES, np.int64)
-    for q in range(n_questions):
-        known = correct[offsets[q] : offsets[q + 1]]
-        labels(codes[0, q], lengths[0, q], known, samples, scratch, 0)
-        for r in range(0, replays.n, LANES):
-            live, until = min(LANES, replays.n - r), 0
-            for lane in range(live):
-                until = max(until, min(depth, np.int64(ends[q, r + lane])))
-            draw_tallies(
-                seen, 0, 0, until, lengths[0, q], known, samples, scratch, 0,
-                places, tally, keys[0, q], tie_keys[q], ties, replays.first + r, replays.replacement,
-            )  # fmt: skip
-            if plain.shape[0] > 0:
-                count_draws(
-                    q, n_questions, r, live, replays.n, until, places, replays.replacement, sizes, ends,
-                    values, starts, plain, numbers, drawn, running, pending, sums, totals, histogram, lowest, span,
-                )  # fmt: skip
-            for k in range(LANES * until):
-                best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(k)])
-            for lane in range(live):
-                end = min(depth, np.int64(ends[q, r + lane]) - 1)
-                for j in range(end):
-                    hits[q, j] += best[LANES * (j + 1) + lane] & 1
-                if end < depth:
-                    answer = seen[LANES * end + lane] if adopt else best[LANES * (end + 1) + lane]
-                    kept[end] += answer & 1
-        right = np.int64(0)
-        for j in range(depth):
-            right += kept[j]
-            hits[q, j] += right
-            kept[j] = 0
-    return hits
-
-
-def stopping_curve(
-    recorded: Recorded,
-    ties: int,
-    depth: int,
-    ends: NDArray[np.uint16],
-    adopt: bool,
-    replays: Replays,
-    spending: Spending = NOTHING,
-) -> NDArray[np.int64]:
-    """Replay the same with replays that stop at some draw and keep their answer from there on.
-
-    ends is uint16 [question, replay], draws after which a replay stops (see stops.ends). adopt says whether the last
-    draw before a stop is the answer, or the plurality of all until then.
-    """
-    return np.asarray(_stopping_curve(recorded, ties, depth, ends, adopt, replays, spending))

@@ -91,7 +91,7 @@ def _replayed(recorded, sizes, least, raised, replays, spending):
     depth, n_budgets = np.int64(0), sizes.shape[1]
     for b in range(n_budgets):
         depth = max(depth, sizes[0, b])
-    hits, never = np.zeros((n_questions, n_budgets), np.int64), np.empty((0, 0), np.uint16)
+    hits = np.zeros((n_questions, n_budgets), np.int64)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
     seen, places = np.empty(depth * LANES, np.int64), np.empty(depth * LANES, np.uint32)
     tally = np.zeros((2 * most_classes(offsets) + 1) * LANES, np.int64)
@@ -107,7 +107,7 @@ def _replayed(recorded, sizes, least, raised, replays, spending):
             )  # fmt: skip
             if plain.shape[0] > 0:
                 count_draws(
-                    q, n_questions, number, live, replays.n, depth, places, replays.replacement, sizes, never,
+                    q, n_questions, number, live, replays.n, depth, places, replays.replacement, sizes,
                     values, starts, plain, numbers, drawn, running, pending, sums, totals, histogram, lowest, span,
                 )  # fmt: skip
             for k in range(LANES * depth):

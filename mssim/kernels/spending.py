@@ -236,24 +236,29 @@ def add_stage(i, number, sizes, joins, still, running, base, pending):
 
 
 @compiled
-def note_one_stage(q, number, live, sizes, ends, running, pending):
-    """Note the totals of one model in the `live` replays from `number` on.
-
-    ends : uint16 [question, replay], draws after which a replay stops; no columns: never
-    """
+def note_one_stage(number, sizes, running, pending):
+    """Note the totals of one model in the replays from `number` on; lanes beyond the live ones are not counted."""
     n_budgets, n_quantities = sizes.shape[1], pending.size // (PENDING * sizes.shape[1])
     length, slot = running.size // n_quantities, number % PENDING
     for k in range(n_quantities):
         for b in range(n_budgets):
             at = np.uint32((k * n_budgets + b) * PENDING + slot)
-            if ends.shape[1] > 0:
-                for lane in range(live):
-                    size = min(sizes[0, b], np.int64(ends[q, number + lane]))
-                    pending[at + np.uint32(lane)] = running[np.uint32(k * length + LANES * size + lane)]
-            else:  # lanes beyond the live ones are not counted
-                row = np.uint32(k * length + LANES * sizes[0, b])
-                for lane in range(_LANES):
-                    pending[at + lane] = running[row + lane]
+            row = np.uint32(k * length + LANES * sizes[0, b])
+            for lane in range(_LANES):
+                pending[at + lane] = running[row + lane]
+
+
+@compiled
+def note_stops(q, number, live, sizes, ends, running, pending):
+    """Do the same in the `live` replays from `number` on, each of which stops after ends[question, replay] draws."""
+    n_budgets, n_quantities = sizes.shape[1], pending.size // (PENDING * sizes.shape[1])
+    length, slot = running.size // n_quantities, number % PENDING
+    for k in range(n_quantities):
+        for b in range(n_budgets):
+            at = np.uint32((k * n_budgets + b) * PENDING + slot)
+            for lane in range(live):
+                size = min(sizes[0, b], np.int64(ends[q, number + lane]))
+                pending[at + np.uint32(lane)] = running[np.uint32(k * length + LANES * size + lane)]
 
 
 @inlined
@@ -287,22 +292,16 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
 
 
 @inlined
-def _until(ends, q, r, depth):
-    """Return the draws of a replay, at most depth."""
-    return min(depth, np.int64(ends[q, r])) if ends.shape[1] > 0 else depth
-
-
-@inlined
-def _sum_draws(values, begin, k, together, live, ends, q, number, depth, drawn, sums):
-    """Add the amounts of the draws of each lane until it stops to sums[k]; `together` draws of all lanes."""
+def _sum_draws(values, begin, k, live, depth, drawn, sums):
+    """Add the amounts of the draws of every lane to sums[k]."""
     first = np.uint64(begin)
-    for j in range(together):
+    for j in range(depth if live == LANES else 0):
         at = np.uint32(LANES * j)
         both = np.int64(values[first + drawn[at]]) + np.int64(values[first + drawn[at + _ONE]])
         rest = np.int64(values[first + drawn[at + _TWO]]) + np.int64(values[first + drawn[at + _THREE]])
         sums[k, j] += both + rest
-    for lane in range(live):
-        for j in range(together, _until(ends, q, number + lane, depth)):
+    for lane in range(live if live < LANES else 0):
+        for j in range(depth):
             sums[k, j] += values[first + drawn[np.uint32(LANES * j + lane)]]
 
 
@@ -320,12 +319,10 @@ def close_draws(q, sizes, sums, totals):
 
 @compiled
 def count_draws(
-    q, n_questions, number, live, n, depth, places, replacement, sizes, ends, values, starts, plain, numbers, drawn,
+    q, n_questions, number, live, n, depth, places, replacement, sizes, values, starts, plain, numbers, drawn,
     running, pending, sums, totals, histogram, lowest, span,
 ):  # fmt: skip
     """Count what draws of one model spend in the `live` replays from `number` on, of the n of a block.
-
-    ends : as in `note_one_stage`
 
     Without a histogram no total of a replay is needed. What a draw adds is then summed over replays, draw by draw, and
     the totals at all budgets are sums over the first draws.
@@ -334,21 +331,19 @@ def count_draws(
         run_up(
             0, q, n_questions, 0, depth, False, places, replacement, values, starts, plain, numbers, drawn, running,
         )  # fmt: skip
-        note_one_stage(q, number, live, sizes, ends, running, pending)
+        note_one_stage(number, sizes, running, pending)
         close_replays(q, number + live, n, pending, totals, histogram, lowest, span)
         return
     _draw_again(depth, places, numbers, drawn, replacement)
-    together, width, length = depth if live == LANES else 0, numbers.size // LANES, running.size // plain.shape[0]
-    for lane in range(live):
-        together = min(together, _until(ends, q, number + lane, depth))
+    width, length = numbers.size // LANES, running.size // plain.shape[0]
     for k in range(plain.shape[0]):
         begin = (k * n_questions + q) * width
         if plain[k, 0]:
-            _sum_draws(values, begin, k, together, live, ends, q, number, depth, drawn, sums)
+            _sum_draws(values, begin, k, live, depth, drawn, sums)
             continue
         _run_batches(values, begin, starts, k, 0, 0, depth, drawn, running, k * length)
         for lane in range(live):
-            for j in range(_until(ends, q, number + lane, depth)):
+            for j in range(depth):
                 at = np.uint32(k * length + LANES * j + lane)
                 sums[k, j] += running[at + _LANES] - running[at]
     if number + live == n:
@@ -365,7 +360,7 @@ def count_turns(
     order   : uint16 [replay, stage, draw], drawn samples
     reached : int64 [replay, budget], last stage that draws
     depths  : int64 [stage], most draws
-    ends    : as in `note_one_stage`
+    ends    : uint16 [question, replay], draws after which the only stage stops; no columns: never
     """
     (n_stages, n_budgets), n_quantities, n_questions = sizes.shape, totals.shape[0], totals.shape[1]
     width = values.size // (n_quantities * n_stages * n_questions)
@@ -373,8 +368,9 @@ def count_turns(
         for r in range(n_replays):
             end = min(depths[0], np.int64(ends[q, first + r])) if ends.shape[1] > 0 else depths[0]
             for k in range(n_quantities):
+                begin = np.uint64((k * n_questions + q) * width)
                 for j in range(end):
-                    sums[k, j] += values[(k * n_questions + q) * width + order[r, 0, j]]
+                    sums[k, j] += values[begin + order[r, 0, np.uint32(j)]]
         if first + n_replays == n:
             close_draws(q, sizes, sums, totals)
         return
@@ -384,17 +380,24 @@ def count_turns(
             for b in range(n_budgets):
                 most = max(most, reached[r + lane, b])
         for i in range(most + 1):
+            depth = depths[i]
+            if ends.shape[1] > 0:
+                depth = np.int64(0)
+                for lane in range(live):
+                    depth = max(depth, min(depths[i], np.int64(ends[q, first + r + lane])))
             for lane in range(LANES):
                 end = np.int64(0)  # the order of stages that a replay does not reach was not written
                 for b in range(n_budgets if lane < live else 0):
                     end = depths[i] if reached[r + lane, b] >= i else end
                 if ends.shape[1] > 0 and lane < live:  # nor that of draws after a stop
                     end = min(end, np.int64(ends[q, first + r + lane]))
-                for j in range(depths[i]):
+                for j in range(depth):
                     drawn[LANES * j + lane] = order[r + lane, i, j] if j < end else np.uint16(0)
-            run_drawn(i, q, n_questions, width, 0, depths[i], False, values, starts, plain, drawn, running)
-            if n_stages == 1:
-                note_one_stage(q, first + r, live, sizes, ends, running, pending)
+            run_drawn(i, q, n_questions, width, 0, depth, False, values, starts, plain, drawn, running)
+            if ends.shape[1] > 0:
+                note_stops(q, first + r, live, sizes, ends, running, pending)
+            elif n_stages == 1:
+                note_one_stage(first + r, sizes, running, pending)
             else:
                 for b in range(n_budgets):
                     for lane in range(LANES):

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.kernels.compiling import compiled
+from mssim.kernels.compiling import compiled, inlined
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -76,6 +76,28 @@ def put_back(depth, targets, scratch, samples, source, replacement):
     if not replacement:
         for j in range(depth):
             scratch[source, targets[j]] = samples[source, targets[j]]
+
+
+@inlined
+def draw_next(j, n, state, numbers, targets, replacement):
+    """Return the sample of draw j of a replay that may end after it; `targets` notes where it was.
+
+    numbers : uint16 [sample], numbers of the samples, which are swapped; see `put_numbers_back`
+    """
+    begin, among = (0, n) if replacement else (j, n - j)
+    t = np.uint32(begin) + np.uint32(((word(state, j) >> HIGH) * np.uint64(among)) >> HIGH)
+    s = numbers[t]
+    numbers[t] = numbers[t if replacement else np.uint32(j)]
+    targets[np.uint32(j)] = t
+    return s
+
+
+@inlined
+def put_numbers_back(depth, targets, numbers):
+    """Undo what `depth` draws did to the numbers of the samples."""
+    for j in range(depth):
+        t = targets[np.uint32(j)]
+        numbers[t] = t
 
 
 def hash_names(names: Iterable[str]) -> NDArray[np.uint64]:

@@ -54,11 +54,9 @@ def votes_to_agree(sizes: NDArray[np.int64], agreement: float, *, strict: bool =
     array([2, 5, 9])
     """
     # A share votes / size and a threshold like 0.8 are both the double nearest to the rational they stand for, so the
-    # comparison of shares is exact where a product size * 0.8 would not be.
-    needed = np.full(sizes.shape, NEVER, dtype=np.int64)
-    for size in np.unique(sizes[sizes > 0]):
-        shares = np.arange(size + 1) / size
-        enough = shares > agreement if strict else shares >= agreement
-        if enough.any():
-            needed[sizes == size] = int(np.argmax(enough))
-    return needed
+    # comparison of shares is exact where a product size * 0.8 would not be. It is right to the nearest whole number.
+    votes = np.maximum(np.floor(sizes * min(agreement, 2.0))[..., None] + np.arange(-1, 3), 0).astype(np.int64)
+    shares = votes / np.maximum(sizes, 1)[..., None]
+    enough = (shares > agreement if strict else shares >= agreement) & (votes <= sizes[..., None])
+    fewest = np.take_along_axis(votes, enough.argmax(axis=-1)[..., None], axis=-1)[..., 0]
+    return np.where(enough.any(axis=-1) & (sizes > 0), fewest, NEVER)

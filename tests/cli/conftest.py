@@ -11,7 +11,7 @@ pool_path, run = test_cli.pool_path, test_cli.run
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Split the work into many blocks of replays."""
-    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 500)
+    monkeypatch.setattr("mssim.engine.division._DRAWS_PER_TASK", 500)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mssim import (
     WindowStop,
     evaluate,
 )
-from mssim.engine import monte_carlo
+from mssim.engine import division
 from tests import naive
 from tests.conftest import Backwards, make_pool, replay
 from tests.recording_http import FORKS
@@ -50,14 +50,14 @@ def bits(**options):
 @pytest.fixture
 def small_tasks(monkeypatch):
     """Split the work into many blocks of questions and replays."""
-    monkeypatch.setattr(monte_carlo, "_DRAWS_PER_TASK", 1500)
+    monkeypatch.setattr(division, "_DRAWS_PER_TASK", 1500)
 
 
 @pytest.mark.slow
 def test_the_same_bits_whatever_the_blocks(monkeypatch):
     whole = bits()
     for draws in (200, 10**5):
-        monkeypatch.setattr(monte_carlo, "_DRAWS_PER_TASK", draws)
+        monkeypatch.setattr(division, "_DRAWS_PER_TASK", draws)
         assert np.array_equal(bits(), whole)
 
 

@@ -66,7 +66,7 @@ def test_other_versions_are_refused(pool, path, monkeypatch):
 
 
 def test_other_blocks_are_refused(pool, path, monkeypatch):
-    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 700)
+    monkeypatch.setattr("mssim.engine.division._DRAWS_PER_TASK", 700)
     with pytest.raises(MssimError, match=r"another run \(blocks number: \d+ in the file, \d+ here; blocks digest"):
         kept(pool, path)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mssim import Pool, PoolWarning, SelfConsistency
 from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block
-from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
+from mssim.engine.division import Part, replay_blocks
+from mssim.engine.monte_carlo import ReplayTasks
 from mssim.kernels.spending import N_BINS
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import QUANTITIES
@@ -71,7 +72,8 @@ def replayed(pool, strategy, budgets, *, n_replays, seed=0, replacement=False, p
     for number, plan in enumerate(strategy.plans(np.asarray(budgets))):
         totals, histogram = np.zeros((len(QUANTITIES), len(budgets), len(pool.questions))), {}
         questions = np.arange(len(pool.questions))
-        for block in replay_blocks((number,), [plan], np.arange(len(budgets)), questions, pool, n_replays):
+        part = Part((number,), [plan], np.arange(len(budgets)), questions, n_replays)
+        for block in replay_blocks([part], pool):
             outcome = tasks.task(plan, block).run()
             totals[:, np.array(block.budgets), block.at] += outcome.spent
             for place, count in outcome.histogram.astype(int).tolist():
@@ -169,7 +171,7 @@ def test_a_question_with_an_unknown_amount_is_unknown_and_leaves_no_histogram():
 def test_without_amounts_or_count_what_is_spent_is_unknown():
     pool = small_pool(output_tokens=7.0)
     (plan,) = SelfConsistency("x").plans(np.array([2]))
-    (block,) = replay_blocks((0,), [plan], np.arange(1), np.arange(len(pool.questions)), pool, 3)
+    (block,) = replay_blocks([Part((0,), [plan], np.arange(1), np.arange(len(pool.questions)), 3)], pool)
     counting = ReplayTasks(pool, 0, replacement=False, amounts=Amounts(pool), bins=True)
     tasks = [
         ReplayTasks(pool, 0, replacement=False).task(plan, block),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mssim import BayesFactorStop, BetaStop, OwnStop, StrategyError
-from mssim.engine.stop_kernels import stop_ends
-from mssim.kernels.tally import Replays
+from mssim.engine.stop_kernels import stop_curve, stop_ends
+from mssim.kernels.tally import FIRST, Replays
 from mssim.rules.stops import Stop
 from tests.kernels.pools import ragged_pool, recorded_of
 
@@ -46,6 +46,16 @@ def test_every_kernel_asks_at_looks_alone(rule):
     assert set(np.unique(masked)) <= {2, 5, 6, 7}
     assert np.array_equal(masked, ends(rule, looks=looks))
     assert not np.array_equal(masked, ends(rule, rule.table(6)))
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_curve_is_the_same_where_ends_are_found_first(adopt):
+    rule, looks, seen = BetaStop(0.75), np.array([False, *[True] * 6]), np.ones((0, *RECORDED.codes.shape))
+    curves = [
+        stop_curve(rule, table, looks, RECORDED, FIRST, 6, adopt, seen, REPLAYS) for table in (rule.table(6), None)
+    ]
+    assert all(np.array_equal(*found) for found in zip(*curves, strict=True))
+    assert np.array_equal(curves[0][1], ends(rule))
 
 
 def test_a_rule_sees_recorded_numbers():

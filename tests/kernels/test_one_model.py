@@ -1,6 +1,5 @@
 """Curves of one model: every replay as the oracle draws and counts it."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,24 +41,4 @@ def test_every_point_of_a_curve_is_a_plurality(ties, seed, first, n, replacement
         for k in range(1, 7):
             replays = range(first, first + n)
             hits = sum(right_after(ties, seed, question, r, drawn(seed, q, r, replacement)[:k]) for r in replays)
-            assert found[q, k - 1] == hits
-
-
-@settings(max_examples=examples(30))
-@given(*CASES, st.booleans(), st.data())
-def test_a_replay_that_stops_keeps_its_answer(ties, seed, first, n, replacement, adopt, data):
-    shape = (len(POOL.question_ids), n)
-    ends = np.array(data.draw(st.lists(st.integers(1, 7), min_size=3 * n, max_size=3 * n)), np.uint16).reshape(shape)
-    found = one_model.stopping_curve(
-        recorded_of(POOL, ["x"], seed), TIE_RULES[ties], 6, ends, adopt, Replays(first, n, replacement)
-    )
-    for q, question in enumerate(POOL.question_ids):
-        for k in range(1, 7):
-            hits = 0
-            for i in range(n):
-                answers, end = drawn(seed, q, first + i, replacement), int(ends[q, i])
-                if end <= k and adopt:
-                    hits += answers[end - 1] == 0
-                else:
-                    hits += right_after(ties, seed, question, first + i, answers[: min(k, end)])
             assert found[q, k - 1] == hits

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim.kernels import one_model, stages
+from mssim.kernels import one_model, stages, stops
 from mssim.kernels.bundles import bundle_of
 from mssim.kernels.spending import N_BINS, PENDING, Amounts, bin_of, occupied, spending_of
 from mssim.kernels.tally import Replays
@@ -50,12 +50,13 @@ def total_of(amounts, k, b, q, places, sizes):
     return total
 
 
-def expected_of(amounts, models, sizes, seed, replays):
-    """Sums [quantity, question, budget], and {(quantity, budget, bin): replays}."""
+def expected_of(amounts, models, sizes, seed, replays, ends=None):
+    """Sums [quantity, question, budget], and {(quantity, budget, bin): replays}; ends as in `stops.curve`."""
     sums, bins = np.zeros((3, len(POOL.question_ids), sizes.shape[1]), int), {}
     for q, question in enumerate(POOL.question_ids):
         for r in range(replays.first, replays.first + replays.n):
-            places = [naive.positions(seed, m, question, r, 6, 6, replays.replacement) for m in models]
+            last = 6 if ends is None else int(ends[q, r - replays.first])
+            places = [naive.positions(seed, m, question, r, 6, 6, replays.replacement)[:last] for m in models]
             for k in range(3):
                 for b in range(sizes.shape[1]):
                     total = total_of(amounts, k, b, q, places, sizes)
@@ -96,12 +97,26 @@ def test_sums_are_the_same_without_a_histogram(seed, n, replacement, rest, budge
     sizes, replays, rng = np.array([budgets]), Replays(7, n, replacement), np.random.default_rng(seed)
     amounts = amounts_of("x", sizes, rng, np.array([[True, *rest]]))
     with_bins, sums = spending_of(amounts, sizes, bins=True), spending_of(amounts, sizes)
-    recorded = recorded_of(POOL, ["x"], seed)
-    ends = rng.integers(1, 8, (len(POOL.question_ids), n)).astype(np.uint16)
     for counted in (with_bins, sums):
-        one_model.curve(recorded, 0, 6, replays, counted)
-        one_model.stopping_curve(recorded, 0, 6, ends, False, replays, counted)
+        one_model.curve(recorded_of(POOL, ["x"], seed), 0, 6, replays, counted)
     assert sums.spent.totals.tolist() == with_bins.spent.totals.tolist()
+    assert not sums.sums.any()
+
+
+@settings(max_examples=examples(20))
+@given(SEEDS, st.sampled_from([1, 4, 9, PENDING + 2]), st.booleans(), st.booleans(), st.permutations(range(1, 7)))
+def test_totals_of_one_model_end_at_its_stop(seed, n, replacement, batches, budgets):
+    sizes, replays, rng = np.array([budgets]), Replays(7, n, replacement), np.random.default_rng(seed)
+    starts = np.array([[True, *(rng.random(5) < 0.5)]])
+    amounts = amounts_of("x", sizes, rng, starts if batches else None)
+    ends = rng.integers(1, 8, (len(POOL.question_ids), n)).astype(np.uint16)
+    with_bins, sums = spending_of(amounts, sizes, bins=True), spending_of(amounts, sizes)
+    for counted in (with_bins, sums):
+        stops.curve_until(recorded_of(POOL, ["x"], seed), 0, 6, False, ends, replays, counted)
+        assert not counted.pending.any()
+    expected = expected_of(amounts, "x", sizes, seed, replays, ends)
+    check(with_bins.spent, expected)
+    assert sums.spent.totals.tolist() == expected[0].tolist()
     assert not sums.sums.any()
 
 

@@ -26,12 +26,26 @@ def test_indices_within_an_array_and_ends_that_are_written_out_are_allowed(grid)
 
 
 @pytest.mark.parametrize(
-    "index", [-1, -2, 2, np.int64(-1), np.uint64(2), slice(-1, 2), slice(3, 4), (0, 3), np.array([0, -1])]
+    "index",
+    [
+        -1,
+        -2,
+        2,
+        np.int64(-1),
+        np.int32(-1),
+        np.uint64(2),
+        slice(-1, 2),
+        slice(3, 4),
+        (0, 3),
+        (0, -2),
+        np.array([0, -1]),
+    ],
 )
 def test_what_compiled_code_would_read_elsewhere_is_refused(grid, index):
-    with pytest.raises(IndexError, match="of an array of shape"):
+    refused = "of an array of shape|is out of bounds for axis"  # the latter by NumPy
+    with pytest.raises(IndexError, match=refused):
         grid[index]
-    with pytest.raises(IndexError, match="of an array of shape"):
+    with pytest.raises(IndexError, match=refused):
         grid[index] = 0
 
 

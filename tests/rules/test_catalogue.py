@@ -486,7 +486,7 @@ def test_the_same_bits_for_any_executor(rule, monkeypatch):
     pool = deep_pool(7, 20)
     budgets = budgets_for(rule, 20, extra=10)
     one = evaluate(pool, {"rule": rule}, budgets, n_replays=40)
-    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 2000)
+    monkeypatch.setattr("mssim.engine.division._DRAWS_PER_TASK", 2000)
     with Backwards() as backwards, ThreadPoolExecutor(3) as three_threads:
         others = [evaluate(pool, {"rule": rule}, budgets, n_replays=40, executor=e) for e in (backwards, three_threads)]
     for other in others:
