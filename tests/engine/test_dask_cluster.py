@@ -185,7 +185,7 @@ def test_a_pool_larger_than_the_memory_of_a_worker(client, tmp_path, monkeypatch
     pool = read_pool(tmp_path)
     assert pool.codes.nbytes + pool.numbers["cost"].nbytes > LIMIT
     task = {"strategies": "sc:x,stop=beta", "budgets": [4, 10], "n_replays": 20}
-    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 10_000_000)
+    monkeypatch.setattr("mssim.engine.division._DRAWS_PER_TASK", 10_000_000)
     expected = evaluate(pool, **task)
     monkeypatch.setattr("mssim.engine.read_by_workers._PER_ROW", 0)  # 20 replays would not be worth it
     monkeypatch.setattr("mssim.engine.areas._ROWS", 2**19)  # of 5 MB

@@ -121,21 +121,20 @@ def test_what_draws_spend(tmp_path, options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["auto", "monte_carlo"])
-def test_replays_for_an_error_and_shared_by_plans(tmp_path, method):
+def test_replays_for_an_error_and_shared_by_plans(tmp_path, monkeypatch):
     """Questions of a block are scattered, plans share its draws, and some have a control."""
+    monkeypatch.setattr("mssim.engine.division._DRAWS_PER_TASK", 500_000)
     long_runs.make_pool(24, 40).save(tmp_path / "pool")
     pool = read_pool(tmp_path / "pool")
     rules = ["ms:x+y", "ms:x+y,agreement=0.6", "mix:x+y,vote=entropy", "sc:x,stop=beta"]
-    options = {"n_replays": 3000, "mc_error": 0.004, "method": method}
+    options = {"n_replays": 3000, "mc_error": 0.004}
     both(pool, rules, [20, 30], **options)
     executor = Elsewhere()
     evaluate(pool, rules, [20, 30], executor=executor, seed=7, **options)
     blocks = [asked.block for task in read_tasks(executor) for asked in task.asked]
-    # With "monte_carlo" each plan adds up its costs, alone and without a control.
-    assert any(len(block.plans) > 1 for block in blocks) == (method == "auto")
+    assert any(len(block.plans) > 1 for block in blocks)
     assert any(isinstance(block.questions, tuple) for block in blocks)
-    assert any(task.controls for task in read_tasks(executor)) == (method == "auto")
+    assert any(task.controls for task in read_tasks(executor))
 
 
 def test_a_model_without_samples_of_some_questions(tmp_path):
@@ -199,7 +198,7 @@ def test_threads_have_the_pool_in_memory(files, whole, monkeypatch):
 def test_little_is_sent(monkeypatch, tmp_path):
     """A pool of 64,000 samples in blocks of some questions, of which names and plans are sent."""
     n = 64_000
-    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 40_000)
+    monkeypatch.setattr("mssim.engine.division._DRAWS_PER_TASK", 40_000)
     frame = pd.DataFrame(
         {
             "question_id": [f"q{i // 1000:02}" for i in range(n)],
