@@ -40,6 +40,7 @@ NAMES = (
     "record",
     "imports",
     "large_pool",
+    "scale",
 )
 
 

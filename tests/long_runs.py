@@ -1,5 +1,6 @@
 """What the tests of long runs share: rules of every kind in many small blocks, results as bits, and executors."""
 
+import pickle
 import random
 import sqlite3
 from concurrent.futures import Executor, Future
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mssim import Pool, evaluate, evaluate_shard
+from mssim.engine.read_task import _Parts
 
 # Closed forms, replays, stop rules, recorded scores, plans of several models, turns of one model, a shared budget.
 RULES = [
@@ -74,6 +76,21 @@ class Counting(AtOnce):
     def submit(self, function, *args, **options):
         self.tasks.append(args)
         return super().submit(function, *args, **options)
+
+
+class Elsewhere(Counting):
+    """Does every task when it is submitted, from its bytes, as another process does."""
+
+    def submit(self, function, *args, **options):
+        return super().submit(function, *pickle.loads(pickle.dumps(args)), **options)
+
+
+def reads_at_once(patch, rows=40):
+    """Let workers read however little there is, in areas of few rows, with parts that no earlier test has left."""
+    patch.setattr("mssim.engine.read_by_workers._LEAST_BYTES", 0)
+    patch.setattr("mssim.engine.read_by_workers._PER_ROW", 0)
+    patch.setattr("mssim.engine.areas._ROWS", rows)
+    patch.setattr("mssim.engine.read_task._parts", _Parts())
 
 
 def small_blocks(patch):

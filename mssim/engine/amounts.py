@@ -83,6 +83,11 @@ class Amounts:
         self._columns = SampleColumns(pool)
         self._known: dict[tuple[str, str, int | None], Floats] = {}
 
+    @property
+    def any_inputs(self) -> bool:
+        """Whether any sample of the pool has input tokens, so that they are tokens of its samples."""
+        return self._columns.any_inputs
+
     # Amounts --------------------------------------------------------------------------------------------------------
 
     def of(self, quantity: str, model: str, max_tokens: int | None = None) -> Floats:

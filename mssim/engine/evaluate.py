@@ -20,7 +20,8 @@ from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
 from mssim.engine.limited import limit_warnings
 from mssim.engine.pilot import allocate
-from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.read_by_workers import run_work
+from mssim.engine.scheduler import Progress
 from mssim.engine.totals import Totals
 from mssim.engine.work import Work
 from mssim.errors import MssimError, PoolWarning
@@ -118,7 +119,8 @@ def evaluate(
         once more per model and distinct answer, replays ten times more.
     executor : concurrent.futures.Executor, optional
         Executor that runs the blocks of work: threads, processes, or a Dask cluster, ``client.get_executor()``, whose
-        workers and scheduler need the same versions as this process. It stays open; blocks that have not begun are
+        workers and scheduler need the same versions as this process. Other processes read the answers of a pool that
+        was loaded from Parquet files there, if they can and it pays. It stays open; blocks that have not begun are
         cancelled after an error or interrupt. Default: one thread per processor.
     progress : callable, optional
         Called as progress(done, total) after every block. Fast and slow blocks alternate, so the elapsed time predicts
@@ -144,8 +146,8 @@ def evaluate(
         If a strategy does not exist, needs a model or a column that the pool does not have or, with "exact", has no
         closed form.
     MssimError
-        If another option is invalid, a worker has other versions, or the checkpoint is in use, damaged, of another run
-        or cannot be written.
+        If another option is invalid, a worker has other versions or finds that the files of the pool have changed, or
+        the checkpoint is in use, damaged, of another run or cannot be written.
 
     Warns
     -----
@@ -298,7 +300,7 @@ def _run(
     every = range(len(work.blocks))
     first = progress and (lambda done, total: progress(done, total + after))
     if checkpoint is None:
-        run_blocks(every, work.task, lambda i, o: totals.add(work.blocks[i], o), executor, progress=first)
+        run_work(work, every, lambda i, o: totals.add(work.blocks[i], o), executor, progress=first)
     else:
         from mssim.engine.resume import run_into  # imports SQLite only if required
 

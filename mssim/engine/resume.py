@@ -8,7 +8,8 @@ from concurrent.futures import Executor
 from mssim.engine.blocks import Outcome, SharedOutcome
 from mssim.engine.checkpoint import Checkpoint, FilePath
 from mssim.engine.header import header_of
-from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.read_by_workers import run_work
+from mssim.engine.scheduler import Progress
 from mssim.engine.totals import Totals
 from mssim.engine.work import Work
 
@@ -43,9 +44,9 @@ def run_into(
             if file.add(number, block, outcome) and totals:
                 totals.add(block, outcome)
 
-        run_blocks(
+        run_work(
+            work,
             missing,
-            work.task,
             take,
             executor,
             progress=progress,

@@ -33,8 +33,8 @@ class Task(Protocol):
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
 
-    def run(self) -> Outcome | SharedOutcome:
-        """Compute the outcome."""
+    def run(self) -> Any:
+        """Compute the outcome, or those of several blocks."""
 
 
 def run_blocks(
@@ -204,6 +204,6 @@ def _n_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(task: Task, made_with: Mapping[str, str], attempt: int) -> Outcome | SharedOutcome:  # noqa: ARG001
+def _run(task: Task, made_with: Mapping[str, str], attempt: int) -> Any:  # noqa: ARG001
     check_versions(made_with)
     return task.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +55,8 @@ class AllTasks:
     ----------
     tasks : ReplayTasks
         Tasks of plans that share no replays.
-    plans : sequence of Plan
-        All plans.
+    plans : sequence of Plan, or mapping of int to Plan
+        All plans, by index.
     controls : collection of int
         Plans that have a control.
     counts_stops : bool
@@ -64,7 +64,12 @@ class AllTasks:
     """
 
     def __init__(
-        self, tasks: ReplayTasks, plans: Sequence[Plan], controls: Collection[int], *, counts_stops: bool
+        self,
+        tasks: ReplayTasks,
+        plans: Sequence[Plan] | Mapping[int, Plan],
+        controls: Collection[int],
+        *,
+        counts_stops: bool,
     ) -> None:
         self._tasks, self._plans, self._controls, self._counts_stops = tasks, plans, controls, counts_stops
         self._made: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[list[_Row], Bundle, Layout]] = {}

@@ -12,12 +12,11 @@ import numpy as np
 from mssim.engine.allocation import Allocation
 from mssim.engine.blocks import Block
 from mssim.engine.division import Part, replay_blocks
-from mssim.engine.exact_tasks import exact_blocks, exact_task
+from mssim.engine.exact_tasks import exact_blocks
 from mssim.engine.job import Job
-from mssim.engine.monte_carlo import ReplayTasks
+from mssim.engine.recipe import Asked, Recipe
 from mssim.engine.replayed import Replayed, few_replays
 from mssim.engine.scheduler import Task
-from mssim.engine.shared_replays import AllTasks
 from mssim.pools.pool import Pool
 from mssim.rules.plan import QUANTITIES
 
@@ -40,6 +39,12 @@ class Work:
         Plans of the job, and after them those of controls.
     blocks : list of Block
         Blocks in a fixed random order, so that progress and shards represent both fast exact and slow replayed blocks.
+    known : list of str
+        Quantities that are known for some samples.
+    amounts : Amounts or None
+        What samples spend, if any quantity is known.
+    recipe : Recipe
+        Settings of the tasks.
     """
 
     def __init__(self, job: Job, pool: Pool, given: Allocation | None = None) -> None:
@@ -56,16 +61,11 @@ class Work:
         parts += [part for i in range(len(job.plans)) for part in self._latencies(i)]
         self.blocks += replay_blocks(parts, pool)
         random.Random(0).shuffle(self.blocks)
-        tasks = ReplayTasks(
-            pool,
-            job.seed,
-            replacement=job.replacement,
-            amounts=self._replayed.amounts,
-            models=job.models,
-            parallel=job.parallel,
-            bins=job.quantiles,
+        self.known, self.amounts = self._replayed.known, self._replayed.amounts
+        self.recipe = Recipe(
+            job.seed, job.replacement, tuple(job.models), job.parallel, job.quantiles, job.method == "monte_carlo"
         )
-        self._tasks = AllTasks(tasks, job.plans, self.controls, counts_stops=job.method == "monte_carlo")
+        self._maker = self.recipe.maker(pool, self.amounts, dict(enumerate(self.plans)), frozenset(self.controls))
 
     def _replays_of(self, number: int, given: Allocation | None) -> Iterator[Part]:
         """Yield the replays of a bundle: questions with equal numbers of replays are together."""
@@ -100,22 +100,17 @@ class Work:
         """Whether what a plan spends is the sum over replays, at one budget or more."""
         return any(counted.any() for counted in self._replayed.counted)
 
+    def asked(self, number: int) -> Asked:
+        """Return a block with what it computes."""
+        block = self.blocks[number]
+        i = block.plans[0]
+        own = i < len(self.job.plans)  # else it is the plan of a control
+        counts = own and bool(self._replayed.counted[i][list(block.budgets)].any())
+        return Asked(block, self.closed[i], counts, own)
+
     def task(self, number: int) -> Task:
         """Create the task of a block, with all data that a worker needs."""
-        block, job = self.blocks[number], self.job
-        plan = self.plans[block.plans[0]]
-        if block.exact:
-            return exact_task(
-                self.pool,
-                plan,
-                block,
-                self.closed[block.plans[0]],
-                replacement=job.replacement,
-                amounts=self._replayed.amounts if block.plans[0] < len(job.plans) else None,
-                parallel=job.parallel,
-            )
-        count = bool(self._replayed.counted[block.plans[0]][list(block.budgets)].any())
-        return self._tasks.task(block, count=count)
+        return self._maker.task(self.asked(number))
 
     @property
     def fingerprint(self) -> str:

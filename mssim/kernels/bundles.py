@@ -72,16 +72,16 @@ class Layout(NamedTuple):
     track_units: NDArray[np.int64]  # [track]
     track_tests: NDArray[np.int64]  # [track + 1], number of its first test
     sizes: NDArray[np.int64]  # [track, budget], draws
-    slots: NDArray[np.int64]  # [track, budget], first track of the unit with as many draws; its counts are shared
+    counted: NDArray[np.int64]  # [budget, track], draws that are counted for votes; -1 where another track's are used
+    slots: NDArray[np.int64]  # [contest, budget, stage], flat, the tracks whose counts are used
     need: NDArray[np.int64]  # [test, budget, lane], tallies that stop; flat
     contest_tracks: NDArray[np.int64]  # [contest, stage]
     contest_ends: NDArray[np.int64]  # [contest], stages
-    contest_uses: NDArray[np.int64]  # [contest + 1], number of its first use
-    use_tests: NDArray[np.int64]  # [use, stage], tests of which none may stop a replay before the contest; -1 = none
-    use_stops: NDArray[np.int64]  # [use], the test that must stop it, or -1
+    contest_tests: NDArray[np.int64]  # [contest, stage], tests of which none may stop a replay before, or -1
+    contest_stops: NDArray[np.int64]  # [contest], the test that must stop it, or -1
     contest_votes: NDArray[np.int64]  # [contest + 1], number of its first vote
     vote_kinds: NDArray[np.int64]  # [vote], place in `kinds`
-    vote_prior: NDArray[np.float64]  # [vote, stage]
+    vote_prior: NDArray[np.float64]  # [vote, stage], flat
     vote_highest: NDArray[np.bool_]  # [vote]
     vote_ties: NDArray[np.int64]  # [vote]
     kinds: NDArray[np.int64]  # different kinds of votes
@@ -232,17 +232,32 @@ def _answer(plan: _Plan, end: int, n_tracks: int, votes: dict[tuple[Any, ...], i
     return contest[0] if len(contest) == 1 else n_tracks + votes[contest, plan.weights, plan.prior[: len(contest)]]
 
 
-def _uses(plans: list[_Plan], contests: dict[Any, int]) -> list[tuple[int, tuple[int, ...], int]]:
-    """Return when plans need the winners of contests: contest, tests that may not stop a replay, test that must."""
-    found = []
+def _needs(
+    plans: list[_Plan], tests: list[tuple[int, bytes]], n_stages: int, contests: dict[Any, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when contests are needed: tests [contest, stage] that all plans fail before, and a test that stops all.
+
+    If plans differ in a test of a track, the hardest counts. If none is hardest, votes are counted more often than needed.
+    """
+    uses: list[list[tuple[list[int], int]]] = [[] for _ in contests]
     for plan in plans:
         for end in plan.ends():
             if len(plan.contest(end)) > 1:
-                before = tuple(test for test in plan.tests[:end] if test >= 0)
-                found.append((contests[plan.contest(end)], before, plan.tests[end] if end < len(plan.tests) else -1))
-    always = {contest for contest, before, stop in found if not before and stop < 0}
-    kept = [use if use[0] not in always else (use[0], (), -1) for use in found]
-    return list(_sorted(kept))
+                before = [test for test in plan.tests[:end] if test >= 0]
+                stop = plan.tests[end] if end < len(plan.tests) else -1
+                uses[contests[plan.contest(end)]].append((before, stop))
+    table, stops = np.full((len(contests), n_stages), -1), np.full(len(contests), -1)
+    needs = [np.frombuffer(key, np.int64) for _, key in tests]
+    for c, several in enumerate(uses):
+        by_track = [{tests[test][0]: test for test in before} for before, _ in several]
+        shared = set(by_track[0]).intersection(*by_track[1:])
+        for place, track in enumerate(sorted(shared)):
+            found = {known[track] for known in by_track}
+            hardest = np.max([needs[test] for test in found], axis=0)
+            table[c, place] = next((test for test in found if (needs[test] == hardest).all()), -1)
+        if len({stop for _, stop in several}) == 1:
+            stops[c] = several[0][1]
+    return table, stops
 
 
 def layout_of(bundle: Bundle) -> Layout:
@@ -259,11 +274,13 @@ def layout_of(bundle: Bundle) -> Layout:
     contests = _Numbers()
     for tracks_, _, _ in votes:
         contests[tracks_]
-    uses = _uses(plans, contests)
+    contest_tracks = _table(contests, n_stages, -1, np.int64)
+    contest_tests, contest_stops = _needs(plans, tests, n_stages, contests)
     sizes = np.array([np.frombuffer(key, np.int64) for _, key in tracks])
     of_units = np.array([unit for unit, _ in tracks], np.int64)
     depths = [int(sizes[of_units == unit].max()) for unit in range(len(units))]
     same = (of_units[:, None] == of_units)[:, :, None] & (sizes[:, None] == sizes)
+    slots = np.argmax(same, axis=1)
     need = np.array([np.frombuffer(key, np.int64) for _, key in tests], np.int64).reshape(-1, n_budgets)
     kinds = _Numbers()
     of_kinds = [kinds[weights[0]] for _, weights, _ in votes]
@@ -283,16 +300,16 @@ def layout_of(bundle: Bundle) -> Layout:
         track_units=of_units,
         track_tests=_firsts([track for track, _ in tests], len(tracks)),
         sizes=sizes,
-        slots=np.argmax(same, axis=1),
+        counted=np.ascontiguousarray(np.where(slots == np.arange(len(tracks))[:, None], sizes, -1).T),
+        slots=slots.T[:, contest_tracks].transpose(1, 0, 2).reshape(-1).copy(),
         need=np.repeat((np.minimum(need, _MOST_VOTES) << SHIFT).reshape(-1), LANES),
-        contest_tracks=_table(contests, n_stages, -1, np.int64),
+        contest_tracks=contest_tracks,
         contest_ends=np.array([len(key) for key in contests], np.int64),
-        contest_uses=_firsts([contest for contest, _, _ in uses], len(contests)),
-        use_tests=_table((before for _, before, _ in uses), n_stages, -1, np.int64),
-        use_stops=np.array([stop for _, _, stop in uses], np.int64),
+        contest_tests=contest_tests,
+        contest_stops=contest_stops,
         contest_votes=_firsts([contests[key] for key, _, _ in votes], len(contests)),
         vote_kinds=np.array(of_kinds, np.int64),
-        vote_prior=_table((prior for _, _, prior in votes), n_stages, 1.0, np.float64),
+        vote_prior=_table((prior for _, _, prior in votes), n_stages, 1.0, np.float64).reshape(-1),
         vote_highest=np.array([weights[1] for _, weights, _ in votes], np.bool_),
         vote_ties=np.array([weights[2] for _, weights, _ in votes], np.int64),
         kinds=np.array([*kinds], np.int64),

@@ -54,13 +54,15 @@ def _places(places, depth, n, key, r, replacement):
 def _clear(tally, n_labels, seen, at, depth):
     """Reset a tally to 0: all of it, or the drawn labels if these are fewer."""
     if n_labels < 4 * depth:
-        tally[: n_labels * LANES] = 0
+        for k in range(n_labels * LANES):  # a slice would count references, which takes as long as several draws
+            tally[np.uint32(k)] = 0
         return
     for j in range(depth):
         for lane in range(LANES):
             label = seen[at + LANES * j + lane] & LABEL
             tally[label * LANES + lane] = 0
-    tally[(n_labels - 1) * LANES : n_labels * LANES] = 0
+    for k in range((n_labels - 1) * LANES, n_labels * LANES):
+        tally[np.uint32(k)] = 0
 
 
 @compiled
@@ -75,7 +77,8 @@ def draw_tallies(
     # 16 parameters: replays take 3 to 12 % longer if the five arrays of memory are handed over as one tuple.
     total, nothing = skip + depth, 2 * correct.size
     _places(places, total, n, key, r, replacement)
-    tally[nothing * LANES : (nothing + 1) * LANES] = NO_ANSWER
+    for k in range(nothing * LANES, (nothing + 1) * LANES):
+        tally[np.uint32(k)] = NO_ANSWER
     first = np.uint32(begin)
     for j in range(skip if not replacement else 0):
         for lane in range(LANES):

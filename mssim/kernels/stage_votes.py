@@ -12,8 +12,10 @@ from mssim.kernels.tally import FIRST, HIGHER, LABEL, LANES, SHIFT, TAG_MASK, UN
 PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, SHARE, COVERAGE = 0, 1, 2, 3, 4
 # What a vote knows of a stage: draws counted, sum of n log2 n over its classes (see logarithms), distinct answers,
 # valid answers; here also the most votes of a class, those of the second, and the label of the first.
-AT, ORDERED, DISTINCT, VALID, MOST, SECOND, LEADER = 0, 1, 2, 3, 4, 5, 6
+AT, ORDERED, DISTINCT, VALID, MOST, SECOND, LEADER = map(np.uint32, range(7))
 N_FACTS = 8
+
+_ONE = np.uint32(1)
 
 
 @compiled
@@ -31,16 +33,17 @@ def within_weight(kind, at, ordered, distinct, valid, logs, inverse_logs, invers
 @inlined
 def _forget(t, most, depth, counts, members, facts):
     """Undo the counting of track t."""
-    for place in range(t * depth, t * depth + facts[t * N_FACTS + DISTINCT]):
+    mine = np.uint32(t * N_FACTS)
+    for place in range(t * depth, t * depth + facts[mine + DISTINCT]):
         counts[np.uint32(t * most + members[np.uint32(place)])] = 0.0
-    for k in range(t * N_FACTS, (t + 1) * N_FACTS):
-        facts[k] = 0
+    for k in range(N_FACTS):
+        facts[mine + np.uint32(k)] = 0
 
 
 @inlined
 def _count(t, begin, to, most, depth, seen, counts, members, facts, steps):
     """Count the first draws of a track, seen[begin::LANES], in counts[t * most:], members[t * depth:] and facts."""
-    mine = t * N_FACTS
+    mine = np.uint32(t * N_FACTS)
     ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
     first, second, leader = facts[mine + MOST], facts[mine + SECOND], facts[mine + LEADER]
     for j in range(begin + LANES * facts[mine + AT], begin + LANES * to, LANES):
@@ -61,6 +64,29 @@ def _count(t, begin, to, most, depth, seen, counts, members, facts, steps):
 
 
 @inlined
+def _two_vote(i, j, most, depth, v, w, members, counts, facts, ties, tie_state):
+    """Return the label with the most votes over tracks i and j with weights v and w.
+
+    Classes are visited in the order in which they were seen, so under "first" a later one must score higher to win.
+    """
+    top, bar, winner = 0.0, 0.0, np.int64(0)
+    of_i, of_j = np.uint32(i * most), np.uint32(j * most)
+    for t in (i, j):
+        first = t * depth
+        for place in range(first, first + facts[np.uint32(t * N_FACTS + DISTINCT)]):
+            label = members[np.uint32(place)]
+            score = v * counts[of_i + np.uint32(label)] + w * counts[of_j + np.uint32(label)]
+            higher = score > bar  # no branch: it would be mispredicted
+            top, bar = score if higher else top, score * HIGHER if higher else bar
+            winner = label if higher else winner
+            if ties != FIRST and not higher and 0.0 < top <= score * HIGHER:
+                rank = tie_rank(ties, label & 1, tie_state, label >> 1)
+                if rank > tie_rank(ties, winner & 1, tie_state, winner >> 1):
+                    winner = label
+    return winner
+
+
+@inlined
 def _vote(end, most, depth, places, counts, weights, members, facts, ties, tie_state):
     """Return the label with the most weighted votes over the tracks at places[:end].
 
@@ -68,14 +94,15 @@ def _vote(end, most, depth, places, counts, weights, members, facts, ties, tie_s
     """
     top, bar, winner = 0.0, 0.0, np.int64(0)
     for i in range(end):
-        t = places[i]
-        for place in range(t * depth, t * depth + facts[t * N_FACTS + DISTINCT]):
+        first = places[i] * depth
+        for place in range(first, first + facts[places[i] * N_FACTS + DISTINCT]):
             label, score = members[np.uint32(place)], 0.0
             for k in range(end):
                 score += weights[k] * counts[np.uint32(places[k] * most + label)]
-            if score > bar:
-                top, bar, winner = score, score * HIGHER, label
-            elif ties != FIRST and 0.0 < top <= score * HIGHER:
+            higher = score > bar  # no branch: it would be mispredicted
+            top, bar = score if higher else top, score * HIGHER if higher else bar
+            winner = label if higher else winner
+            if ties != FIRST and not higher and 0.0 < top <= score * HIGHER:
                 rank = tie_rank(ties, label & 1, tie_state, label >> 1)
                 if rank > tie_rank(ties, winner & 1, tie_state, winner >> 1):
                     winner = label
@@ -102,11 +129,11 @@ def _clear_winner(end, most, places, counts, weights, facts):
 
 
 @inlined
-def _highest(end, k, n_lanes, tracks, answers, weights, ties):
+def _highest(end, k, n_lanes, c, tracks, answers, weights, ties):
     """Return the tally of the stage with the highest leader; ties go to the earlier stage or by the rule's tags."""
     top, winner = 0.0, np.int64(0)
     for i in range(end):
-        other = answers[np.uint32(tracks[i] * n_lanes + k)]
+        other = answers[np.uint32(tracks[c, i] * n_lanes + k)]
         score = weights[i] * (other >> SHIFT)
         if score > top * HIGHER:
             top, winner = score, other
@@ -115,61 +142,86 @@ def _highest(end, k, n_lanes, tracks, answers, weights, ties):
     return winner
 
 
+@inlined
+def _two(i, j, most, v, w, counts, facts):
+    """Do the same for two tracks with weights v and w."""
+    a, b = facts[np.uint32(i * N_FACTS + LEADER)], facts[np.uint32(j * N_FACTS + LEADER)]
+    x = v * counts[np.uint32(i * most + a)] + w * counts[np.uint32(j * most + a)]
+    y = v * counts[np.uint32(i * most + b)] + w * counts[np.uint32(j * most + b)]
+    rest = v * facts[np.uint32(i * N_FACTS + SECOND)] + w * facts[np.uint32(j * N_FACTS + SECOND)]
+    top, other = max(x, y), min(x, y) if a != b else 0.0
+    return (a if x > y else b) if top > max(other, rest) * HIGHER else np.int64(-1)
+
+
 @compiled
 def decide(
-    live, r, tie_key, sizes, slots, begins, contest_tracks, ends, contest_votes, vote_kinds, vote_prior, vote_highest,
-    vote_ties, kinds, seen, answers, differ, some, counts, members, facts, within, places, weights, todo,
-    logs, inverse_logs, inverses, steps,
+    live, r, tie_key, n_drawn, drawn, n_ready, ready, sizes, slots, begins, contest_tracks, ends, contest_votes,
+    vote_kinds, prior, vote_highest, vote_ties, kinds, seen, answers, differ, some, counts, members, facts, within,
+    places, weights, todo, logs, inverse_logs, inverses, steps,
 ):  # fmt: skip
     """Let the tracks of each contest vote in every lane at the budgets at which their leaders differ.
 
-    begins is int64 [track], where the draws of the track begin. For the other arrays see Layout and Memory.
+    drawn[:n_drawn] are the drawn tracks, and ready[:n_ready] the contests of such tracks. sizes is [budget, track]
+    (Layout.counted) and begins int64 [track], where the draws of a track begin. For the others see Layout and Memory.
     """
-    # 29 parameters: a tuple adds counting of references per call, and replays take 6 % longer.
-    n_tracks, n_budgets = sizes.shape
-    n_lanes, n_kinds = LANES * n_budgets, kinds.size
+    # 33 parameters: a tuple adds counting of references per call, and replays take 6 % longer.
+    n_budgets, n_tracks = sizes.shape
+    n_lanes, n_kinds, n_stages = LANES * n_budgets, kinds.size, contest_tracks.shape[1]
     most, depth = counts.size // n_tracks, members.size // n_tracks
     for lane in range(live):
         n_todo = 0
         for b in range(n_budgets):
+            at = np.uint32(LANES * b + lane)
             todo[np.uint32(n_todo)] = b
-            n_todo += some[np.uint32(LANES * b + lane)] != 0
+            n_todo += some[at] != 0
+            some[at] = 0
         for turn in range(n_todo):
             b = todo[np.uint32(turn)]
             k = LANES * b + lane
-            for c in range(ends.size):
+            for place in range(n_drawn):
+                t = drawn[np.uint32(place)]
+                to, at = sizes[np.uint32(b), np.uint32(t)], facts[np.uint32(t * N_FACTS + AT)]
+                if to == at or to < 0:
+                    continue
+                if to < at:
+                    _forget(t, most, depth, counts, members, facts)
+                _count(t, begins[t] + lane, to, most, depth, seen, counts, members, facts, steps)
+                mine = np.uint32(t * N_FACTS)
+                ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
+                for kind in range(n_kinds):
+                    within[np.uint32(t * n_kinds + kind)] = within_weight(
+                        kinds[kind], to, ordered, distinct, valid, logs, inverse_logs, inverses
+                    )
+            for place in range(n_ready):
+                c = ready[np.uint32(place)]
                 if differ[np.uint32(c * n_lanes + k)] == 0:
                     continue
-                end = ends[c]
-                for i in range(end):
-                    t = slots[contest_tracks[c, i], b]
-                    to, mine = sizes[t, b], t * N_FACTS
-                    places[i] = t
-                    if to == facts[mine + AT]:
-                        continue
-                    if to < facts[mine + AT]:
-                        _forget(t, most, depth, counts, members, facts)
-                    _count(t, begins[t] + lane, to, most, depth, seen, counts, members, facts, steps)
-                    ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
-                    for kind in range(n_kinds):
-                        within[t * n_kinds + kind] = within_weight(
-                            kinds[kind], to, ordered, distinct, valid, logs, inverse_logs, inverses
-                        )
-                for v in range(contest_votes[c], contest_votes[c + 1]):
-                    for i in range(end):
-                        weights[i] = vote_prior[v, i] * within[places[i] * n_kinds + vote_kinds[v]]
-                    if vote_highest[v]:
-                        winner = _highest(end, k, n_lanes, contest_tracks[c], answers, weights, vote_ties[v])
-                    else:
-                        winner = _clear_winner(end, most, places, counts, weights, facts)
+                mine, end = np.uint32((c * n_budgets + b) * n_stages), ends[np.uint32(c)]
+                i, j = slots[mine], slots[mine + _ONE]
+                for v in range(contest_votes[np.uint32(c)], contest_votes[np.uint32(c + 1)]):
+                    kind, of_vote, ties = vote_kinds[np.uint32(v)], np.uint32(v * n_stages), vote_ties[np.uint32(v)]
+                    if end == 2 and not vote_highest[np.uint32(v)]:
+                        x = prior[of_vote] * within[np.uint32(i * n_kinds + kind)]
+                        y = prior[of_vote + _ONE] * within[np.uint32(j * n_kinds + kind)]
+                        winner = _two(i, j, most, x, y, counts, facts)
                         if winner < 0:
                             tie_state = word(tie_key, r + lane)
-                            winner = _vote(
-                                end, most, depth, places, counts, weights, members, facts, vote_ties[v], tie_state
-                            )
+                            winner = _two_vote(i, j, most, depth, x, y, members, counts, facts, ties, tie_state)
+                    else:
+                        for m in range(end):
+                            places[m] = slots[mine + np.uint32(m)]
+                            weights[m] = prior[of_vote + np.uint32(m)] * within[places[m] * n_kinds + kind]
+                        if vote_highest[np.uint32(v)]:
+                            winner = _highest(end, k, n_lanes, c, contest_tracks, answers, weights, ties)
+                        else:
+                            winner = _clear_winner(end, most, places, counts, weights, facts)
+                        if winner < 0:
+                            tie_state = word(tie_key, r + lane)
+                            winner = _vote(end, most, depth, places, counts, weights, members, facts, ties, tie_state)
                     answers[np.uint32((n_tracks + v) * n_lanes + k)] = winner
-        for t in range(n_tracks if n_todo > 0 else 0):
-            if facts[t * N_FACTS + AT] > 0:
+        for place in range(n_drawn if n_todo > 0 else 0):
+            t = drawn[np.uint32(place)]
+            if facts[np.uint32(t * N_FACTS + AT)] > 0:
                 _forget(t, most, depth, counts, members, facts)
                 for kind in range(n_kinds):
-                    within[t * n_kinds + kind] = 1.0
+                    within[np.uint32(t * n_kinds + kind)] = 1.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.bits import count
 from mssim.kernels.bundles import Bundle, Layout, layout_of
-from mssim.kernels.compiling import compiled
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import draw_tallies, labels, larger
 from mssim.kernels.spending import NOTHING, Spending, add_stage, close_replays, run_up
 from mssim.kernels.stage_votes import N_FACTS, decide
@@ -22,6 +22,7 @@ from mssim.kernels.tally import CLASS_BITS, LANES, Recorded, Replays, logarithms
 GROUPS = 64
 
 _LANES = np.uint32(LANES)
+_ONE, _TWO, _THREE = np.uint32(1), np.uint32(2), np.uint32(3)
 
 
 class Memory(NamedTuple):
@@ -37,12 +38,13 @@ class Memory(NamedTuple):
     agrees: NDArray[np.int64]  # [test, budget, lane], -1 where the leader has enough votes, else 0
     differ: NDArray[np.int64]  # [contest, budget, lane], bits in which leaders differ where a winner is needed
     some: NDArray[np.int64]  # [budget, lane], the same of any contest
-    wanted: NDArray[np.int64]  # [budget, lane], -1 where a plan needs the winner of a contest, else 0
     asked: NDArray[np.int64]  # [budget, lane], -1 if the replay was asked for, else 0
     still: NDArray[np.int64]  # [budget, lane], -1 where no stage of the first plan agreed yet, else 0
     drawn: NDArray[np.bool_]  # [unit], whether it was drawn
     fails: NDArray[np.bool_]  # [test], whether it fails in any lane at any budget
     going: NDArray[np.bool_]  # [plan], whether it continues in any lane at any budget
+    tracks: NDArray[np.int64]  # tracks of drawn units
+    contests: NDArray[np.int64]  # contests of such tracks
 
 
 class Bits(NamedTuple):
@@ -94,12 +96,13 @@ def _memory(recorded, layout):
         agrees=np.zeros(n_tests * n_lanes, np.int64),
         differ=np.zeros(n_contests * n_lanes, np.int64),
         some=np.zeros(n_lanes, np.int64),
-        wanted=np.zeros(n_lanes, np.int64),
         asked=np.zeros(n_lanes, np.int64),
         still=np.zeros(n_lanes, np.int64),
         drawn=np.zeros(n_units, np.bool_),
         fails=np.zeros(n_tests, np.bool_),
         going=np.zeros(n_plans, np.bool_),
+        tracks=np.zeros(n_tracks, np.int64),
+        contests=np.zeros(n_contests, np.int64),
     )
     bits = Bits(
         right=np.zeros((n_tracks + n_votes) * n_lanes, np.int64),
@@ -130,24 +133,23 @@ def _lead(seen, begin, depth, covers, best):
     if covers:
         for k in range(LANES * depth):
             seen[np.uint32(begin + k)] &= -(seen[np.uint32(begin + k)] & 1)
-    for k in range(LANES * depth):
-        best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(begin + k)])
+    a, b, c, d = np.int64(0), np.int64(0), np.int64(0), np.int64(0)  # one per lane, in registers
+    for j in range(depth):
+        at, here = np.uint32(begin + LANES * j), np.uint32(LANES * (j + 1))
+        a, b = larger(a, seen[at]), larger(b, seen[at + _ONE])
+        c, d = larger(c, seen[at + _TWO]), larger(d, seen[at + _THREE])
+        best[here], best[here + _ONE], best[here + _TWO], best[here + _THREE] = a, b, c, d
 
 
 @compiled
-def _at_budgets(t, best, sizes, answers):
-    """Look up the leading tallies of track t at every budget, answers[t]."""
-    begin = LANES * t * sizes.shape[1]
+def _at_budgets(t, best, sizes, group, answers, right):
+    """Look up the leading tallies of track t at every budget, answers[t], and note where they are right."""
     for b in range(sizes.shape[1]):
-        for lane in range(LANES):
-            answers[np.uint32(begin + LANES * b + lane)] = best[np.uint32(LANES * sizes[t, b] + lane)]
-
-
-@compiled
-def _note(first, end, n_lanes, group, answers, right):
-    """Note where answers first to end - 1 are right."""
-    for k in range(first * n_lanes, end * n_lanes):
-        right[np.uint32(k)] |= (answers[np.uint32(k)] & 1) << group
+        at, here = np.uint32(LANES * sizes[t, b]), np.uint32(LANES * (t * sizes.shape[1] + b))
+        for lane in range(_LANES):
+            lead = best[at + lane]
+            answers[here + lane] = lead
+            right[here + lane] |= (lead & 1) << group
 
 
 @compiled
@@ -163,45 +165,53 @@ def _test(t, e, group, answers, need, asked, agrees, agreed):
     return left != 0
 
 
-@compiled
-def _want(first, end, use_tests, use_stops, agrees, asked, still, wanted):
-    """Fill `wanted` with where a plan needs the winner of a contest, by uses first to end - 1."""
-    wanted[:] = 0
-    for use in range(first, end):
-        still[:] = asked
-        for test in use_tests[use]:
-            if test >= 0:
-                for k in range(asked.size):
-                    still[k] &= ~agrees[np.uint32(test * asked.size + k)]
-        stop = use_stops[use]
-        for k in range(asked.size):
-            wanted[k] |= still[k] & (agrees[np.uint32(stop * asked.size + k)] if stop >= 0 else -1)
+@inlined
+def _meet(leader, lead):
+    """Return the bits in which two leaders differ; stages without an answer agree with any."""
+    return (leader ^ lead) & (-leader >> 63) & (-lead >> 63)
 
 
 @compiled
-def _compare(c, tracks, first, end, covers, wanted, answers, differ, some):
-    """Fill differ[c] with the bits in which the leaders of contest c differ, where the winner is wanted.
+def _compare(c, n_tracks, tracks, tests, stops, votes, relevant, asked, agrees, answers, differ, some):
+    """Fill differ[c] with the bits in which the leaders of contest c differ, where a plan needs the winner.
 
-    Where they do not differ, the leader is the winner of votes first to end - 1: a class that leads every stage wins
-    under any positive weights, and its ties are decided as in the stages. Stages without an answer agree with any.
+    Where they do not differ, the leader is the winner of its votes: a class that leads every stage wins under any
+    positive weights, and its ties are decided as in the stages. Return whether any differ.
     """
-    n = wanted.size
-    at, of_vote = np.uint32(c * n), np.uint32(first * n)
-    for k in range(n):
-        differ[at + np.uint32(k)], answers[of_vote + np.uint32(k)] = 0, 0
-    for t in tracks:
-        if t >= 0:
-            for k in range(n):
-                lead, leader = answers[np.uint32(t * n + k)], answers[of_vote + np.uint32(k)]
-                differ[at + np.uint32(k)] |= (leader ^ lead) & (-leader >> 63) & (-lead >> 63)
-                answers[of_vote + np.uint32(k)] = leader | lead
-    relevant = np.int64(0) if covers else CLASS_BITS
-    for k in range(n):
-        differs = differ[at + np.uint32(k)] & wanted[k] & relevant
-        differ[at + np.uint32(k)] = differs
-        some[k] |= differs
-    for k in range(n, n * (end - first)):
-        answers[of_vote + np.uint32(k)] = answers[of_vote + np.uint32(k - n)]
+    n = asked.size
+    mine, of_vote = np.uint32(c * n), np.uint32((n_tracks + votes[c]) * n)
+    first, second = np.uint32(tracks[c, 0] * n), np.uint32(tracks[c, 1] * n)
+    for k in range(np.uint32(n)):
+        leader, lead = answers[first + k], answers[second + k]
+        differ[mine + k] = _meet(leader, lead) & asked[k] & relevant
+        answers[of_vote + k] = leader | lead
+    for i in range(2, tracks.shape[1]):
+        other = np.uint32(tracks[c, i] * n)
+        for k in range(np.uint32(n if tracks[c, i] >= 0 else 0)):
+            leader, lead = answers[of_vote + k], answers[other + k]
+            differ[mine + k] |= _meet(leader, lead) & asked[k] & relevant
+            answers[of_vote + k] = leader | lead
+    for i in range(tests.shape[1]):
+        of_test = np.uint32(tests[c, i] * n)
+        for k in range(np.uint32(n if tests[c, i] >= 0 else 0)):
+            differ[mine + k] &= ~agrees[of_test + k]
+    of_test = np.uint32(stops[c] * n)
+    for k in range(np.uint32(n if stops[c] >= 0 else 0)):
+        differ[mine + k] &= agrees[of_test + k]
+    found = np.int64(0)
+    for k in range(np.uint32(n)):
+        some[k] |= differ[mine + k]
+        found |= differ[mine + k]
+    for k in range(np.uint32(n), np.uint32(n * (votes[c + 1] - votes[c]))):
+        answers[of_vote + k] = answers[of_vote + k - np.uint32(n)]
+    return found != 0
+
+
+@compiled
+def _note(first, end, n_lanes, group, answers, right):
+    """Note where answers first to end - 1 are right."""
+    for k in range(np.uint32(first * n_lanes), np.uint32(end * n_lanes)):
+        right[k] |= (answers[k] & 1) << group
 
 
 @compiled
@@ -229,12 +239,12 @@ def _staged(recorded, layout, sizes, replays, memory, bits, counted, tables, spe
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     (
         unit_rows, unit_skip, unit_ties, unit_covers, unit_begins, unit_tracks, track_units, track_tests, track_sizes,
-        slots, need, contest_tracks, contest_ends, contest_uses, use_tests, use_stops, contest_votes, vote_kinds,
+        counted_sizes, slots, need, contest_tracks, contest_ends, contest_tests, contest_stops, contest_votes, vote_kinds,
         vote_prior, vote_highest, vote_ties, kinds, plan_units, plan_tests, plan_answers, controls,
     ) = layout  # fmt: skip
     (
-        samples, scratch, places, tally, seen, best, answers, agrees, differ, some, wanted, asked, still, drawn, fails,
-        going,
+        samples, scratch, places, tally, seen, best, answers, agrees, differ, some, asked, still, drawn, fails, going,
+        tracks, contests,
     ) = memory  # fmt: skip
     right, agreed, noted, open_, hit = bits
     begins, counts, members, facts, within, voters, weights, todo = counted
@@ -247,15 +257,18 @@ def _staged(recorded, layout, sizes, replays, memory, bits, counted, tables, spe
         known = correct[offsets[q] : offsets[q + 1]]
         for m in range(len(codes)):
             labels(codes[m, q], lengths[m, q], known, samples, scratch, m * width)
-        group = np.int64(0)
+        asked[:], group = -1, np.int64(0)
         for r in range(replays.first, end, LANES):
             live = min(LANES, end - r)
-            for k in range(n):
+            for k in range(n if live < LANES else 0):
                 asked[k] = -np.int64(k % LANES < live)
-                noted[k] |= (asked[k] & 1) << group
-                still[k], some[k] = asked[k], 0
-            drawn[:] = False
-            going[:] = True
+            n_drawn = 0
+            for u in range(drawn.size):
+                drawn[u] = False
+            for p in range(n_plans):
+                going[p] = True
+            for k in range(n if spends else 0):
+                still[k] = asked[k]
             for i in range(n_stages):
                 for p in range(n_plans):
                     u = plan_units[p, i]
@@ -271,10 +284,11 @@ def _staged(recorded, layout, sizes, replays, memory, bits, counted, tables, spe
                         )  # fmt: skip
                         _lead(seen, begin * LANES, depth, unit_covers[u], best)
                         for t in range(unit_tracks[u], unit_tracks[u + 1]):
-                            _at_budgets(t, best, track_sizes, answers)
+                            _at_budgets(t, best, track_sizes, group, answers, right)
                             for e in range(track_tests[t], track_tests[t + 1]):
                                 fails[e] = _test(t, e, group, answers, need, asked, agrees, agreed)
-                        _note(unit_tracks[u], unit_tracks[u + 1], n, group, answers, right)
+                            tracks[n_drawn] = t
+                            n_drawn += 1
                         if spends and p == 0:
                             run_up(
                                 i, q, hits.shape[1], skip, depth, sizes.shape[1] == 1, places, replays.replacement,
@@ -288,40 +302,43 @@ def _staged(recorded, layout, sizes, replays, memory, bits, counted, tables, spe
                             still[k] &= ~agrees[np.uint32(e * n + k)]
             if spends:
                 close_replays(q, r - replays.first + live, replays.n, pending, totals, histogram, lowest, span)
+            n_ready, n_differ = 0, 0
             for c in range(len(contest_ends)):
-                ready = True
+                waits = False
                 for i in range(contest_ends[c]):
-                    ready &= drawn[track_units[contest_tracks[c, i]]]
-                if ready:
-                    first, last = n_tracks + contest_votes[c], n_tracks + contest_votes[c + 1]
-                    _want(contest_uses[c], contest_uses[c + 1], use_tests, use_stops, agrees, asked, still, wanted)
-                    covers = unit_covers[track_units[contest_tracks[c, 0]]]
-                    _compare(c, contest_tracks[c], first, last, covers, wanted, answers, differ, some)
-                else:
-                    differ[c * n : (c + 1) * n] = 0
-            if some.any():
+                    waits |= not drawn[track_units[contest_tracks[c, i]]]
+                if not waits:
+                    relevant = np.int64(0) if unit_covers[track_units[contest_tracks[c, 0]]] else CLASS_BITS
+                    n_differ += _compare(
+                        c, n_tracks, contest_tracks, contest_tests, contest_stops, contest_votes, relevant, asked,
+                        agrees, answers, differ, some,
+                    )  # fmt: skip
+                    contests[n_ready] = c
+                    n_ready += 1
+            if n_differ > 0:
                 decide(
-                    live, r, tie_keys[q], track_sizes, slots, begins, contest_tracks, contest_ends, contest_votes,
-                    vote_kinds, vote_prior, vote_highest, vote_ties, kinds, seen, answers, differ, some, counts,
-                    members, facts, within, voters, weights, todo, logs, inverse_logs, inverses, steps,
+                    live, r, tie_keys[q], n_drawn, tracks, n_ready, contests, counted_sizes, slots, begins,
+                    contest_tracks, contest_ends, contest_votes, vote_kinds, vote_prior, vote_highest, vote_ties, kinds,
+                    seen, answers, differ, some, counts, members, facts, within, voters, weights, todo,
+                    logs, inverse_logs, inverses, steps,
                 )  # fmt: skip
-            _note(n_tracks, n_tracks + len(vote_ties), n, group, answers, right)
+            for place in range(n_ready):
+                c = contests[place]
+                _note(n_tracks + contest_votes[c], n_tracks + contest_votes[c + 1], n, group, answers, right)
             group += 1
-            if group == GROUPS or live < LANES or r + LANES >= end:
+            if group == GROUPS or r + LANES >= end:
+                for k in range(n):
+                    noted[k] = (np.int64(2) << (group - 1)) - 1 ^ (~asked[k] & 1) << (group - 1)
                 for p in range(n_plans):
                     _settle(
-                        p, plan_tests[p], right, agreed, noted, open_, hit,
-                        plan_answers[p], hits[p, q], stopped[p, q],
-                    )  # fmt: skip
+                        p, plan_tests[p], right, agreed, noted, open_, hit, plan_answers[p], hits[p, q], stopped[p, q]
+                    )
                 for p in range(len(controls)):
                     for k in range(n):
                         control = controls[p, k // LANES]
                         if control >= 0:
                             both[p, q, k // LANES] += count(hit[p * n + k] & hit[control * n + k])
-                right[:] = 0
-                agreed[:] = 0
-                noted[:] = 0
-                group = np.int64(0)
+                right[:], agreed[:], group = 0, 0, np.int64(0)
 
 
 def staged(

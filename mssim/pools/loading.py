@@ -75,7 +75,7 @@ def read_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     if current(source, "pool.json").exists():
         pool = _load_folder(source)
         return pool if where is None else pool.select(where=where)
-    return from_blocks(read_files(files), where, {})
+    return from_blocks(read_files(files), where, {}, files=files)
 
 
 def messages_of(pool: Pool) -> list[str]:
@@ -97,9 +97,6 @@ def _load_folder(folder: Path) -> Pool:
     check_files(folder, info.pop("files", {}))
     info.pop("counts", None)
     questions = current(folder, "questions.parquet")
-    return from_blocks(
-        read_files(sample_files(folder)),
-        None,
-        info,
-        read_table(questions) if questions.exists() else None,
-    )
+    described = read_table(questions) if questions.exists() else None
+    files = sample_files(folder)
+    return from_blocks(read_files(files), None, info, described, files)

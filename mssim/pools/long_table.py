@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from mssim.pools import reading
 from mssim.pools.arrays import PoolArrays
 from mssim.pools.arrow import table_from_frame
 
-__all__ = ["long_tables", "write_samples"]
+__all__ = ["GROUP_ROWS", "long_tables", "write_samples"]
+
+GROUP_ROWS = 2**17  # a worker that wants some questions of several models reads whole groups
 
 
 def long_tables(pool: PoolArrays, *, questions: bool = True) -> Iterator[pa.Table]:
@@ -50,10 +52,9 @@ def long_tables(pool: PoolArrays, *, questions: bool = True) -> Iterator[pa.Tabl
 
 
 def write_samples(pool: PoolArrays, path: Path) -> None:
-    """Write samples.parquet, one row group per block."""
+    """Write samples.parquet in row groups of up to `GROUP_ROWS` rows."""
     blocks = long_tables(pool, questions=False)
     first = next(blocks)
     with pa.parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
-        writer.write_table(first, max(first.num_rows, 1))
-        for block in blocks:
-            writer.write_table(block, block.num_rows)
+        for block in chain([first], blocks):
+            writer.write_table(block, GROUP_ROWS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from mssim.pools.plain_types import to_frame
 from mssim.pools.quality import pool_warnings
 from mssim.pools.row_blocks import RowBlock, blocks_of
 from mssim.pools.rows import gather
+from mssim.pools.source_files import keep_source, source_files, source_of
 from mssim.pools.texts import as_text, normal
 
 __all__ = ["Pool", "from_blocks"]
@@ -171,7 +173,7 @@ class Pool(PoolArrays):
         counts = np.diff(self.class_offsets)[questions]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         classes = np.repeat(self.class_offsets[questions] - offsets[:-1], counts) + np.arange(offsets[-1])
-        return replace(
+        part = replace(
             self,
             models=tuple(self.models[i] for i in models),
             questions=self.questions.iloc[questions].reset_index(drop=True),
@@ -183,6 +185,9 @@ class Pool(PoolArrays):
             numbers={n: np.ascontiguousarray(values[:, :, :width][chosen]) for n, values in self.numbers.items()},
             extra=self.extra.take(pa.array(self._rows(*chosen))) if self.extra.num_columns else self.extra,
         )
+        source = source_of(self)
+        keep_source(part, source and source.select(questions))
+        return part
 
     def _rows(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> NDArray[np.int64]:
         """Return the rows of `extra` that belong to models and questions, given as an open mesh."""
@@ -272,7 +277,15 @@ class Pool(PoolArrays):
 
 
 def from_blocks(
-    blocks: Iterable[RowBlock], where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
+    blocks: Iterable[RowBlock],
+    where: Where | None,
+    info: Mapping[str, Any],
+    questions: pa.Table | None = None,
+    files: Sequence[Path] = (),
 ) -> Pool:
-    """Create a pool from blocks of a long table and, optionally, a table of questions."""
-    return Pool(**assemble(gather(blocks, where, questions), questions), info=dict(info))
+    """Create a pool from blocks of a long table, which `files` have, and, optionally, a table of questions."""
+    rows = gather(blocks, where, questions)
+    source = source_files(files, rows.question)
+    pool = Pool(**assemble(rows, questions), info=dict(info))
+    keep_source(pool, source and source.select(np.arange(len(pool.questions))))
+    return pool

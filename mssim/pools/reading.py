@@ -80,11 +80,14 @@ def suffix_of(path: Path) -> str:
     return Path(name).suffix
 
 
-def read_blocks(path: Path, *, without: Sequence[str] = ()) -> Iterator[pa.Table]:
-    """Yield tables of about `BLOCK_ROWS` rows, at least one; Parquet files are read block by block."""
+def read_blocks(path: Path, *, without: Sequence[str] = (), groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
+    """Yield tables of about `BLOCK_ROWS` rows, at least one; Parquet files are read block by block.
+
+    `groups` are the numbers of the row groups of a Parquet file to read; by default all.
+    """
     if path.suffix.lower() == ".parquet":
         with _sound(path):
-            yield from _parquet_blocks(path, without)
+            yield from _parquet_blocks(path, without, groups)
     else:
         yield from cut(read_table(path).drop_columns(without))
 
@@ -113,7 +116,7 @@ def _parquet(path: Path) -> pa.Table:
     return pa.concat_tables(_parquet_blocks(path))
 
 
-def _parquet_blocks(path: Path, without: Sequence[str] = ()) -> Iterator[pa.Table]:
+def _parquet_blocks(path: Path, without: Sequence[str] = (), groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
     schema = pa.parquet.read_schema(path)
     _once(schema.names)
     text = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
@@ -123,7 +126,7 @@ def _parquet_blocks(path: Path, without: Sequence[str] = ()) -> Iterator[pa.Tabl
         names = [name for name in schema.names if name not in without]
         batches: list[pa.RecordBatch] = []
         rows, nothing = 0, True
-        for batch in file.iter_batches(_batch_rows(metadata), columns=names):
+        for batch in file.iter_batches(_batch_rows(metadata), row_groups=groups, columns=names):
             batch.validate(full=True)  # finds invalid UTF-8 and codes out of range, which the reader accepts
             batches, rows, nothing = [*batches, batch], rows + batch.num_rows, False
             if rows >= BLOCK_ROWS:

@@ -3,21 +3,27 @@
 import asyncio
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from types import SimpleNamespace
 
 import distributed
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from distributed import cfexecutor
 
 import mssim.engine.versions
-from mssim import MssimError, merge
+from mssim import MssimError, evaluate, merge
 from mssim.engine.dask_cluster import dask_executor
 from mssim.engine.scheduler import run_blocks
+from mssim.pools.loading import read_pool
 from tests.cli import test_cli
 from tests.long_runs import AtOnce, assert_same, make_pool, run, small_blocks
 
@@ -26,6 +32,9 @@ pytestmark = pytest.mark.slow
 command, pool_path = test_cli.run, test_cli.pool_path
 
 ANY_PORT = {"dashboard_address": ":0", "worker_dashboard_address": ":0"}
+
+# Of a worker, which has 130 MB when it starts, 200 MB with mssim, and 360 MB after it has compiled all rules below.
+LIMIT = 700_000_000
 
 # Started by hand, as on a cluster: a worker without mssim must not have what the others inherit.
 WITHOUT_MSSIM = """if True:
@@ -38,7 +47,8 @@ WITHOUT_MSSIM = """if True:
 
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **ANY_PORT) as cluster:
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "memory_limit": LIMIT}
+    with distributed.LocalCluster(**options, **ANY_PORT) as cluster:
         yield cluster
 
 
@@ -120,6 +130,70 @@ def test_a_block_that_dask_cancels_is_computed_again(pool, whole, client):
 
     assert_same(run(pool, client.get_executor(), progress=cancel), whole)
     assert cancelled
+
+
+# Workers that read -----------------------------------------
+
+
+def write_pool(folder, n_questions=2000, n_samples=30, longest=18_000):
+    """A pool in four files, whose arrays are as long as the samples of one question: 720 MB, with costs."""
+    rng = np.random.default_rng(0)
+    n = np.full(n_questions, n_samples)
+    n[7] = longest
+    question = np.repeat(np.arange(n_questions), n)
+    ids = pa.array([f"question {q}" for q in range(n_questions)])
+    tables = [
+        pa.table(
+            {
+                "question_id": ids.take(pa.array(question)),
+                "model": pa.repeat(model, question.size),
+                "sample_index": np.concatenate([np.arange(size) for size in n]),
+                "answer": pa.array(["a", "b", "c"]).take(pa.array(rng.integers(0, 3, question.size))),
+                "truth": pa.repeat("a", question.size),
+                "cost": rng.random(question.size),
+            }
+        )
+        for model in "xy"
+    ]
+    for number, part in enumerate((0, 1, 0, 1)):
+        half = question < n_questions // 2
+        table = tables[part].filter(pa.array(half if number < 2 else ~half))
+        pq.write_table(table, folder / f"samples-{number}.parquet", row_group_size=3000)
+
+
+class Measuring(Executor):
+    """Passes tasks on, and keeps how many bytes they have."""
+
+    def __init__(self, executor):
+        self._client, self._executor, self.sizes = getattr(executor, "_client", None), executor, []
+
+    def submit(self, function, *args):
+        self.sizes.append(len(pickle.dumps(args)))
+        return self._executor.submit(function, *args)
+
+
+def memory(field):
+    """A field of the status of this process, in bytes."""
+    status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status[field].split()[0]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measures memory as Linux reports it")
+def test_a_pool_larger_than_the_memory_of_a_worker(client, tmp_path, monkeypatch):
+    monkeypatch.undo()
+    write_pool(tmp_path)
+    pool = read_pool(tmp_path)
+    assert pool.codes.nbytes + pool.numbers["cost"].nbytes > LIMIT
+    task = {"strategies": "sc:x,stop=beta", "budgets": [4, 10], "n_replays": 20}
+    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 10_000_000)
+    expected = evaluate(pool, **task)
+    monkeypatch.setattr("mssim.engine.read_by_workers._PER_ROW", 0)  # 20 replays would not be worth it
+    monkeypatch.setattr("mssim.engine.areas._ROWS", 2**19)  # of 5 MB
+    executor = Measuring(client.get_executor(pure=False))
+    assert_same(evaluate(pool, **task, executor=executor), expected)
+    assert sum(executor.sizes) < 500_000  # of 216 MB that the arrays of all blocks have
+    peaks = client.run(memory, "VmHWM").values()
+    assert max(peaks) < LIMIT
 
 
 class Misreading(Executor):

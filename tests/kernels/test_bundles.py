@@ -22,7 +22,7 @@ def test_thresholds_share_tracks_and_votes():
     assert layout.plan_tests[2].tolist() == [-1, -1]  # more than all votes can never stop
     assert len(np.unique(layout.plan_tests[:2])) == 4
     assert layout.plan_answers.tolist() == [[0, 1, 2], [0, 1, 2], [0, 0, 2]]
-    assert (layout.use_tests.tolist(), layout.use_stops.tolist()) == (
+    assert (layout.contest_tests.tolist(), layout.contest_stops.tolist()) == (
         [[-1, -1]],
         [-1],
     )  # some plan always needs the vote
@@ -33,15 +33,15 @@ def test_kinds_and_priors_share_a_contest():
     layout = layout_of(bundle_of(some))
     assert layout.contest_tracks.tolist() == [[0, 1]]
     assert sorted(layout.plan_answers[:, 2].tolist()) == [2, 3, 4]
-    assert layout.use_tests.tolist() == [layout.plan_tests[0].tolist()]
+    assert layout.contest_tests.tolist() == [layout.plan_tests[0].tolist()]
 
 
 def test_tracks_of_a_model_share_what_was_counted():
     layout = layout_of(bundle_of(plans(1.0) * 2, [[0, 1], [1, 0]]))
     assert len(layout.unit_rows) == 2
     assert len(layout.sizes) == 4
-    assert layout.slots[:, [0, 2]].tolist() == [[0, 0], [0, 0], [2, 2], [2, 2]]
-    assert layout.slots[:, 1].tolist() == [0, 1, 2, 3]
+    assert layout.slots.reshape(2, 3, 2).tolist() == [[[0, 2]] * 3, [[2, 0], [3, 1], [2, 0]]]
+    assert layout.counted.T.tolist() == [[2, 3, 4], [-1, 2, -1], [2, 2, 4], [-1, 3, -1]]
 
 
 def test_stages_without_draws_at_the_end_are_left_out():

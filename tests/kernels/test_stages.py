@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssim import Cascade, Coverage, Mixture, ModelSwitch, SelfConsistency, Vote, parse_strategy
-from mssim.engine.monte_carlo import _rules
+from mssim.engine.stage_rules import rules_of as rules_of_plan
 from mssim.kernels import stages
 from mssim.kernels.bundles import FIRST_STAGE, NO_CONTROL, TWIN, Bundle, bundle_of
 from mssim.kernels.stages import GROUPS
@@ -91,7 +91,7 @@ def three_models():
 def bundled(pool, strategies, control=None):
     plans = [plan for strategy in strategies for plan in strategy.plans(BUDGETS)]
     rows = [[pool.model_index(model) for model in plan.models] for plan in plans]
-    return bundle_of([_rules(plan) for plan in plans], rows, control)
+    return bundle_of([rules_of_plan(plan) for plan in plans], rows, control)
 
 
 def control_of(kind, strategy):
