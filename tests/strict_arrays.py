@@ -50,10 +50,7 @@ def _counts_from_the_first(key):
         return key >= 0
     if type(key) is not tuple:
         return False
-    for part in key:
-        if type(part) not in _NUMBERS or part < 0:
-            return False
-    return True
+    return all(type(part) in _NUMBERS and part >= 0 for part in key)
 
 
 def _check(shape, key):

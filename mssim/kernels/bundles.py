@@ -237,7 +237,7 @@ def _needs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return when contests are needed: tests [contest, stage] that all plans fail before, and a test that stops all.
 
-    If plans differ in a test of a track, the hardest counts. If none is hardest, votes are counted more often than needed.
+    If plans differ in a test of a track, the hardest counts. If none is, votes are counted more often than needed.
     """
     uses: list[list[tuple[list[int], int]]] = [[] for _ in contests]
     for plan in plans:

@@ -239,8 +239,8 @@ def _staged(recorded, layout, sizes, replays, memory, bits, counted, tables, spe
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     (
         unit_rows, unit_skip, unit_ties, unit_covers, unit_begins, unit_tracks, track_units, track_tests, track_sizes,
-        counted_sizes, slots, need, contest_tracks, contest_ends, contest_tests, contest_stops, contest_votes, vote_kinds,
-        vote_prior, vote_highest, vote_ties, kinds, plan_units, plan_tests, plan_answers, controls,
+        counted_sizes, slots, need, contest_tracks, contest_ends, contest_tests, contest_stops, contest_votes,
+        vote_kinds, vote_prior, vote_highest, vote_ties, kinds, plan_units, plan_tests, plan_answers, controls,
     ) = layout  # fmt: skip
     (
         samples, scratch, places, tally, seen, best, answers, agrees, differ, some, asked, still, drawn, fails, going,

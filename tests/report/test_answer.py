@@ -9,6 +9,7 @@ import pytest
 from mssim.report import make_report
 from mssim.report.answer import answer_of, answer_section, noise, paired_counts, verdict
 from mssim.report.study import Candidate
+from mssim.tuning.choice import accuracy_noise
 from tests.conftest import make_pool
 from tests.report.pools import FAST, small_study
 
@@ -117,20 +118,24 @@ def test_only_the_pair_that_is_compared_by_question_refers_to_it():
 
 def test_ties_are_differences_within_three_errors():
     rng = np.random.default_rng(0)
-    a, b = (Candidate("s", 1, rng.random(50).round(1), np.ones(50), n) for n in (0, 25))
-    share = (25 * b.accuracy + 1) / 27
-    error = 3 * np.sqrt(share * (1 - share) / 25)
+    variances = np.zeros(50), rng.random(50) / 50
+    a, b = (Candidate("s", 1, rng.random(50).round(1), np.ones(50), variance) for variance in variances)
+    error = np.maximum(3 * np.sqrt(b.mc_variance), 0.0005)
     assert np.allclose(noise(a, b), error)
     tie = np.abs(a.accuracy - b.accuracy) <= error
     assert 0 < tie.sum() < 50
     expected = ((a.accuracy > b.accuracy) & ~tie).sum(), tie.sum(), ((a.accuracy < b.accuracy) & ~tie).sum()
     assert paired_counts(a, b) == expected
-    exact = Candidate("s", 1, a.accuracy, a.spend, 0)
+    exact = Candidate("s", 1, a.accuracy, a.spend, variances[0])
     assert paired_counts(a, exact) == (0, 50, 0)
 
 
 def test_ties_are_also_replays_that_are_all_right_and_differences_that_are_not_shown():
-    replayed, exact = (Candidate("s", 1, np.array([share]), np.ones(1), n) for share, n in ((1.0, 2000), (0.999, 0)))
+    variances = accuracy_noise(np.zeros((2, 1)), np.array([[2000], [0]]))
+    replayed, exact = (
+        Candidate("s", 1, np.array([share]), np.ones(1), variance)
+        for share, variance in zip((1.0, 0.999), variances, strict=True)
+    )
     assert paired_counts(replayed, exact) == (0, 1, 0)  # two wrong replays are expected, and none is not rare
     other = replace(exact, accuracy=np.array([0.9986]))
     assert paired_counts(exact, other) == (0, 1, 0)
