@@ -28,7 +28,7 @@ from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 
-__all__ = ["evaluate", "evaluate_quietly", "resolve_job"]
+__all__ = ["evaluate", "evaluate_job", "evaluate_quietly", "resolve_job"]
 
 
 def evaluate(
@@ -275,8 +275,12 @@ def evaluate_quietly(
     **settings: Any,
 ) -> Evaluation:
     """Evaluate with all settings of `read_job`, but do not estimate the bias of drawing with replacement."""
-    job = resolve_job(read_job(strategies, budgets, pool=pool, **settings), pool, executor)
-    return _run(job, pool, False, executor, progress, None)
+    return evaluate_job(read_job(strategies, budgets, pool=pool, **settings), pool, executor, progress)
+
+
+def evaluate_job(job: Job, pool: Pool, executor: Executor | None, progress: Progress | None) -> Evaluation:
+    """Evaluate a job that was read before, as `evaluate_quietly` does."""
+    return _run(resolve_job(job, pool, executor), pool, False, executor, progress, None)
 
 
 def resolve_job(job: Job, pool: Pool, executor: Executor | None) -> Job:

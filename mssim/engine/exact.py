@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -127,7 +128,12 @@ def obstacles(plan: Plan, *, most_cells: int) -> list[str | None]:
 
     Closed forms of votes for which the draws of the models have more than `most_cells` combinations do not count.
     """
-    return [_obstacle(plan.at([b]), most_cells) for b in range(plan.sizes.shape[1])]
+    n_budgets, unknown = plan.sizes.shape[1], nothing_known(plan)
+    if unknown or plan.vote is None:
+        return [unknown] * n_budgets
+    if not plan.vote.counts_only:
+        return ["the vote depends on more than the counts of answers (vote=plurality has a closed form)"] * n_budgets
+    return [_obstacle(plan, b, most_cells) for b in range(n_budgets)]
 
 
 def counts_of(
@@ -189,13 +195,9 @@ def nothing_known(plan: Plan) -> str | None:
     return None
 
 
-def _obstacle(plan: Plan, most: int) -> str | None:
-    sizes = plan.sizes[: _n_stages(plan.sizes[:, 0], plan.need[:, 0]), 0]
-    unknown = nothing_known(plan)
-    if unknown or plan.vote is None:
-        return unknown
-    if not plan.vote.counts_only:
-        return "the vote depends on more than the counts of answers (vote=plurality has a closed form)"
+def _obstacle(plan: Plan, b: int, most: int) -> str | None:
+    assert plan.vote is not None
+    sizes = plan.sizes[: _n_stages(plan.sizes[:, b], plan.need[:, b]), b].tolist()
     if isinstance(plan.stop, WindowStop) and sizes[0] >= plan.stop.window:
         n_windows = sizes[0] // plan.stop.window
         if n_windows > MOST_WINDOWS or sizes[0] > MOST_WINDOWED_DRAWS:
@@ -204,23 +206,21 @@ def _obstacle(plan: Plan, most: int) -> str | None:
                 f"windows and {MOST_WINDOWED_DRAWS} samples"
             )
         return None
-    if sizes.max() > MOST_DRAWS:
-        return f"{sizes.max()} samples of one model exceed the limit of the closed form, {MOST_DRAWS}"
-    if sizes.size == 1:
+    if max(sizes) > MOST_DRAWS:
+        return f"{max(sizes)} samples of one model exceed the limit of the closed form, {MOST_DRAWS}"
+    if len(sizes) == 1:
         return None
-    several_vote = not plan.adopt or (plan.need[: sizes.size, 0] > 1).sum() > 1
+    several_vote = not plan.adopt or (plan.need[: len(sizes), b] > 1).sum() > 1
     if several_vote and (plan.vote.within, plan.vote.combine) != ("none", "sum"):
         what = "an entropy weight" if plan.vote.within == "entropy" else "the share of a model's votes"
         return f"{what} depends on all votes of its model (vote=plurality, also with prior=, has a closed form)"
-    if sizes.max() > MOST_SHARED_DRAWS:
-        return (
-            f"{sizes.max()} samples of one of several models exceed the limit of the closed form, {MOST_SHARED_DRAWS}"
-        )
-    cells = int(np.prod(sizes + 1))
+    if max(sizes) > MOST_SHARED_DRAWS:
+        return f"{max(sizes)} samples of one of several models exceed the limit of the closed form, {MOST_SHARED_DRAWS}"
+    cells = math.prod(size + 1 for size in sizes)
     if cells > most:
         shared = " x ".join(str(size + 1) for size in sizes)
         return f"{'+'.join(map(str, sizes))} samples have {shared} = {cells} combinations of votes, more than {most}"
-    nearly = _nearly_equal(tuple(sizes.tolist()), _weights(plan, range(sizes.size))) if several_vote else None
+    nearly = _nearly_equal(tuple(sizes), _weights(plan, range(len(sizes)))) if several_vote else None
     if nearly:
         return (
             f"with these prior weights, scores such as {nearly[0]:.12g} and {nearly[1]:.12g} are too close to be "
@@ -247,9 +247,9 @@ def _nearly_equal(sizes: tuple[int, ...], weights: tuple[float, ...]) -> tuple[f
 
 def _n_stages(sizes: Ints, need: Ints) -> int:
     """Return the number of stages that can draw: those with samples, up to one that always stops."""
-    drawing = int((sizes > 0).sum())
-    always = np.nonzero(need[:drawing] <= 0)[0]
-    return int(always[0]) + 1 if always.size else drawing
+    drawing = sum(size > 0 for size in sizes.tolist())
+    always = (i + 1 for i, votes in enumerate(need.tolist()[:drawing]) if votes <= 0)
+    return next(always, drawing)
 
 
 def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:

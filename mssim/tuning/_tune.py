@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
 from typing import Any
@@ -24,16 +24,14 @@ from mssim.rules.base import Strategy
 from mssim.rules.folds import fold_of
 from mssim.rules.plan import QUANTITIES
 from mssim.tuning.candidates import (
-    Evaluated,
     Versions,
     bounds_of_versions,
     check_all,
-    evaluate_versions,
     expected_scores,
     ladder,
     list_versions,
     outcomes_of_run,
-    part_of,
+    passes_of,
     without_samples,
 )
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, training_masks, training_sets
@@ -278,7 +276,7 @@ def tune_each(
         bounds[spend] = bounds_of_versions(jobs, versions, spend, pool)
         _check_limits(spend, wanted[spend], bounds[spend][0], versions, sets)
 
-    passes = _passes(pool, versions, tuple(wanted), n_runs, progress, options | {"executor": executor})
+    passes = passes_of(pool, versions, jobs, tuple(wanted), n_runs, executor, progress, options)
     found = next(passes)
     for text in limit_warnings(pool, [plan for one in of_versions for plan in one.plans(np.array([1]))]):
         warnings.warn(text, PoolWarning, stacklevel=3)
@@ -398,24 +396,6 @@ def _too_low(limit: float, least: float, *, known: bool = True) -> MssimError:
         f"limits: in at least one fold, every candidate spends more than {limit:g} per question on average. "
         f"Use limits {'of at least' if known else 'above'} {least:.4g}."
     )
-
-
-def _passes(
-    pool: Pool,
-    versions: Versions,
-    spends: Sequence[str],
-    n_runs: int | None,
-    progress: Progress | None,
-    options: dict[str, Any],
-) -> Iterator[Evaluated]:
-    """Yield the scores of the versions: first the expectation over draws, then those of each run."""
-    total = 1000 * (1 + (n_runs or 0))
-    yield evaluate_versions(pool, versions, spends, part_of(progress, 0, 1000, total), **options)
-    # Derived seeds, so that runs with neighbouring seeds do not overlap.
-    for run, seed in enumerate(np.random.SeedSequence(options["seed"]).generate_state(n_runs or 0, np.uint64), 1):
-        part = part_of(progress, 1000 * run, 1000, total)
-        single = {"method": "monte_carlo", "n_replays": 1, "mc_error": None, "seed": int(seed)}
-        yield evaluate_versions(pool, versions, spends, part, **{**options, **single})
 
 
 def _affordable(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.engine.evaluate import evaluate_quietly
+from mssim.engine.evaluate import evaluate_job
 from mssim.engine.job import Job, read_job
 from mssim.engine.requirements import asked_of, enough_recorded
 from mssim.engine.scheduler import Progress
@@ -194,10 +195,15 @@ def _different(names: list[str]) -> list[str]:
 
 def check_all(pool: Pool, versions: Versions, options: Mapping[str, Any]) -> list[Job]:
     """Return the evaluation of each group; raise what any of them would raise before its first replay."""
-    jobs = [read_job(group.strategies, group.budgets, pool=pool, **options) for group in versions.groups]
+    jobs = jobs_of(pool, versions, options)
     for job in jobs:
         job.check(pool)
     return jobs
+
+
+def jobs_of(pool: Pool, versions: Versions, options: Mapping[str, Any]) -> list[Job]:
+    """Return the evaluation of each group."""
+    return [read_job(group.strategies, group.budgets, pool=pool, **options) for group in versions.groups]
 
 
 def bounds_of_versions(jobs: Iterable[Job], versions: Versions, spend: str, pool: Pool) -> tuple[Bounds, Ints]:
@@ -221,14 +227,18 @@ class Evaluated(NamedTuple):
 
 
 def evaluate_versions(
-    pool: Pool, versions: Versions, spends: Sequence[str], progress: Progress | None, **options: Any
+    pool: Pool,
+    versions: Versions,
+    jobs: Sequence[Job],
+    spends: Sequence[str],
+    executor: Executor | None,
+    progress: Progress | None,
 ) -> Evaluated:
-    """Evaluate every different strategy once; those with the same budgets are evaluated together."""
+    """Evaluate every different strategy once; those with the same budgets are evaluated together, as a job."""
     parts, done, total = [], 0, sum(len(group.strategies) * group.budgets.size for group in versions.groups)
-    for group in versions.groups:
+    for group, job in zip(versions.groups, jobs, strict=True):
         size = len(group.strategies) * group.budgets.size
-        part = part_of(progress, done, size, total)
-        found = evaluate_quietly(pool, group.strategies, group.budgets, progress=part, **options)
+        found = evaluate_job(job, pool, executor, part_of(progress, done, size, total))
         done += size
         shape = (size, len(pool.questions))
         budgets = np.broadcast_to(found.budgets[:, None], found.accuracy.shape).astype(float)
@@ -240,6 +250,26 @@ def evaluate_versions(
     together = (np.concatenate(values)[versions.places] for values in zip(*parts, strict=True))
     n_replays, mc_variance, accuracy, *spent = together
     return Evaluated(accuracy, dict(zip(spends, spent, strict=True)), n_replays, mc_variance)
+
+
+def passes_of(
+    pool: Pool,
+    versions: Versions,
+    jobs: Sequence[Job],
+    spends: Sequence[str],
+    n_runs: int | None,
+    executor: Executor | None,
+    progress: Progress | None,
+    options: dict[str, Any],
+) -> Iterator[Evaluated]:
+    """Yield the scores of the versions: first the expectation over draws, then those of each run."""
+    total = 1000 * (1 + (n_runs or 0))
+    yield evaluate_versions(pool, versions, jobs, spends, executor, part_of(progress, 0, 1000, total))
+    # Derived seeds, so that runs with neighbouring seeds do not overlap.
+    for run, seed in enumerate(np.random.SeedSequence(options["seed"]).generate_state(n_runs or 0, np.uint64), 1):
+        part = part_of(progress, 1000 * run, 1000, total)
+        single = {"method": "monte_carlo", "n_replays": 1, "mc_error": None, "seed": int(seed)}
+        yield evaluate_versions(pool, versions, jobs_of(pool, versions, options | single), spends, executor, part)
 
 
 def expected_scores(found: Evaluated, spend: str, bounds: Bounds, spend_replays: Ints) -> Scores:

@@ -115,7 +115,7 @@ def test_the_optimism_is_said_in_a_sentence(optimism, fitted, says):
 
 
 def test_the_diversity_of_the_models_is_printed_without_tuning(run, pool_path, monkeypatch):
-    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_job", lambda *_, **__: pytest.fail("evaluated"))
     code, text, err = run("tune", pool_path, *FAST, "--table", "diversity", "--confidence-level", "0.8")
     assert (code, err) == (0, "")
     assert "n_effective   number of independent models that vary as much; low, high: 80% interval" in text
@@ -278,7 +278,7 @@ def test_what_needs_no_pool_is_said_without_what_takes_a_second_to_import(option
 )
 def test_bad_input_is_one_line_before_anything_is_evaluated(run, pool_path, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_job", lambda *_, **__: pytest.fail("evaluated"))
     (tmp_path / "folder.png").mkdir()
     given = [pool_path if a == "POOL" else a for a in arguments]
     test_cli.bad(run("tune", *given[:1], *FAST, *given[1:]), says)

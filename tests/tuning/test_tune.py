@@ -408,13 +408,13 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
 )
 def test_refusals(options, error, says, monkeypatch):
     """All of them are known at once: nothing is evaluated, which takes most of the time."""
-    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_job", lambda *_, **__: pytest.fail("evaluated"))
     with pytest.raises(error, match=says):
         tune(random_pool(), **{"strategies": ["sc:x", "sc:y"], "budgets": [2, 4], **options})
 
 
 def test_routers_that_cannot_be_fitted_are_refused_at_once(monkeypatch):
-    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_job", lambda *_, **__: pytest.fail("evaluated"))
     with pytest.raises(MssimError, match="topics"):
         tune(random_pool(), ["sc:x", "route:x+y,by=topics"], [2])
     for module in ("sklearn", "sklearn.feature_extraction.text", "sklearn.linear_model"):
