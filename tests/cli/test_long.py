@@ -44,7 +44,7 @@ def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, m
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mssim.engine.work.Totals.add", interrupt)
+    monkeypatch.setattr("mssim.engine.totals.Totals.add", interrupt)
     assert run("evaluate", pool_path, *FAST) == (130, "", "")
 
 
