@@ -188,7 +188,7 @@ def _compared(found: Evaluation, b: int, own: Evaluation) -> dict[str, Any]:
         ("run", OWN),
         (int(found.budgets[b]), 1),
         np.stack([found.accuracy[0, b], own.accuracy[0, 0][order]]),
-        np.array([found.n_replays[0, b], 0]),
+        np.stack([found.mc_variance[0, b], own.mc_variance[0, 0][order]]),
         margin=None,
         confidence_level=0.95,
         clusters=found.cluster_labels(),
