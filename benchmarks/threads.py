@@ -2,7 +2,7 @@
 
 This section measures wall-clock times of whole calls with 1, 2, ... threads, the best of interleaved rounds. Every work
 takes a second or more with one thread. The SYNTHETIC pools have two models, 500 questions and 512 samples, and for
-`tune` four models, 120 questions and 160 samples.
+`tune` four models, 300 questions and 160 samples.
 
 "processes" is what the machine gives: how many times as much work as one thread so many independent processes do at the
 same time. Two threads must be 1.9 times as fast as one, or reach 95 % of two processes where these are less than twice
@@ -32,7 +32,7 @@ SHARE = 0.95  # of what the machine gives: 1.9 times with two threads
 def works(smoke: bool) -> dict[str, Callable[[Executor], object]]:
     """Return calls by name; each gets an executor."""
     pool, few = (
-        (make_pool(20, 64), make_pool(5, 16)) if smoke else (make_pool(500, 512), make_pool(120, 160, n_models=4))
+        (make_pool(20, 64), make_pool(5, 16)) if smoke else (make_pool(500, 512), make_pool(300, 160, n_models=4))
     )
     most, deepest, n = (16, 8, 40) if smoke else (64, 28, 1000)
     replayed = partial(evaluate, pool, method="monte_carlo")

@@ -54,8 +54,9 @@ class _Effort(NamedTuple):
         """Return the effort of plans, at the budgets that are replayed together."""
         drawn: dict[str, int] = {}  # by model
         for plan in plans:
-            for model, size in zip(plan.models, plan.sizes.max(axis=1) + skipped(plan), strict=True):
-                drawn[model] = max(drawn.get(model, 0), int(size))
+            before = skipped(plan) if plan.repeats else 0
+            for model, size in zip(plan.models, (plan.sizes.max(axis=1) + before).tolist(), strict=True):
+                drawn[model] = max(drawn.get(model, 0), size)
         n_stages, n_budgets = plans[0].sizes.shape
         work = (sum(drawn.values()) + (len(plans) - 1) * n_budgets // _VOTES_PER_DRAW) * n_replays
         loaded, found = len(drawn) * n_samples, len(plans) * (n_stages + 2) * n_budgets

@@ -133,7 +133,8 @@ def obstacles(plan: Plan, *, most_cells: int) -> list[str | None]:
         return [unknown] * n_budgets
     if not plan.vote.counts_only:
         return ["the vote depends on more than the counts of answers (vote=plurality has a closed form)"] * n_budgets
-    return [_obstacle(plan, b, most_cells) for b in range(n_budgets)]
+    budgets = zip(plan.sizes.T.tolist(), plan.need.T.tolist(), strict=True)
+    return [_obstacle(plan, sizes, need, most_cells) for sizes, need in budgets]
 
 
 def counts_of(
@@ -195,9 +196,9 @@ def nothing_known(plan: Plan) -> str | None:
     return None
 
 
-def _obstacle(plan: Plan, b: int, most: int) -> str | None:
+def _obstacle(plan: Plan, sizes: list[int], need: list[int], most: int) -> str | None:
     assert plan.vote is not None
-    sizes = plan.sizes[: _n_stages(plan.sizes[:, b], plan.need[:, b]), b].tolist()
+    sizes = sizes[: _n_stages(sizes, need)]
     if isinstance(plan.stop, WindowStop) and sizes[0] >= plan.stop.window:
         n_windows = sizes[0] // plan.stop.window
         if n_windows > MOST_WINDOWS or sizes[0] > MOST_WINDOWED_DRAWS:
@@ -210,7 +211,7 @@ def _obstacle(plan: Plan, b: int, most: int) -> str | None:
         return f"{max(sizes)} samples of one model exceed the limit of the closed form, {MOST_DRAWS}"
     if len(sizes) == 1:
         return None
-    several_vote = not plan.adopt or (plan.need[: len(sizes), b] > 1).sum() > 1
+    several_vote = not plan.adopt or sum(votes > 1 for votes in need[: len(sizes)]) > 1
     if several_vote and (plan.vote.within, plan.vote.combine) != ("none", "sum"):
         what = "an entropy weight" if plan.vote.within == "entropy" else "the share of a model's votes"
         return f"{what} depends on all votes of its model (vote=plurality, also with prior=, has a closed form)"
@@ -245,10 +246,10 @@ def _nearly_equal(sizes: tuple[int, ...], weights: tuple[float, ...]) -> tuple[f
     return None if spread[furthest] <= HIGHER else (scores[furthest] / spread[furthest], scores[furthest])
 
 
-def _n_stages(sizes: Ints, need: Ints) -> int:
+def _n_stages(sizes: list[int], need: list[int]) -> int:
     """Return the number of stages that can draw: those with samples, up to one that always stops."""
-    drawing = sum(size > 0 for size in sizes.tolist())
-    always = (i + 1 for i, votes in enumerate(need.tolist()[:drawing]) if votes <= 0)
+    drawing = sum(size > 0 for size in sizes)
+    always = (i + 1 for i, votes in enumerate(need[:drawing]) if votes <= 0)
     return next(always, drawing)
 
 
@@ -359,7 +360,7 @@ def _voted(plan: Plan, counts: Counts, budgets: Ints, reached: Floats, stops_rig
     total = np.zeros((budgets.size, counts.no_answer.shape[1]))
     terms: list[tuple[int, float | Floats, _Request]] = []
     for row, b in enumerate(budgets):
-        n = _n_stages(plan.sizes[:, b], plan.need[:, b])
+        n = _n_stages(plan.sizes[:, b].tolist(), plan.need[:, b].tolist())
         sizes, need = tuple(plan.sizes[:n, b].tolist()), tuple(plan.need[:n, b].tolist())
         for i in range(n):
             if need[i] > sizes[i]:

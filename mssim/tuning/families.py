@@ -78,7 +78,7 @@ def candidates_of(
     left_out: dict[str, str] = {}
     for family in read_families(families):
         found, missing = _FAMILIES[family](_Asked(pool, groups, clusters))
-        named |= {str(one): one for one in found if str(one) not in named}
+        named = named | {str(one): one for one in found} | named  # those before stay, and come first
         left_out |= missing
     return Family(named, left_out)
 
