@@ -38,6 +38,23 @@ def test_evaluate_prints_a_table_writes_results_and_a_figure(run, pool_path, tmp
     pd.testing.assert_frame_equal(Evaluation.load(out).to_frame(), expected.to_frame())
 
 
+@pytest.mark.parametrize("given", [("--mc-error", "0.02"), ("--mc-error", "0.003", "--n-replays", "900"), ()])
+def test_a_monte_carlo_error_instead_of_a_number_of_replays(run, pool_path, tmp_path, given):
+    code, text, err = run("evaluate", pool_path, *EVALUATE, *given, "--json")
+    assert (code, err) == (0, "")
+    options = {name[2:].replace("-", "_"): float(value) for name, value in zip(given[::2], given[1::2], strict=True)}
+    options |= {"n_replays": int(options["n_replays"])} if "n_replays" in options else {}
+    pool = mssim.load_pool(pool_path, where={"prompt": "long"})
+    expected = mssim.evaluate(pool, ["sc:x", "ms:x+y"], [2, 6], **options).to_frame()
+    rows = json.loads(text)
+    assert [row["n_replays"] for row in rows] == expected["n_replays"].tolist()
+    assert [row["mc_error"] for row in rows] == pytest.approx(expected["mc_error"].tolist())
+    source = json.dumps(str(pool_path))
+    plan = f"pool = {source}\nwhere = 'prompt=long'\nstrategies = ['sc:x', 'ms:x+y']\nbudgets = [2, 6]\n"
+    (tmp_path / "plan.toml").write_text(plan + "".join(f"{name} = {value}\n" for name, value in options.items()))
+    assert json.loads(run("evaluate", "--experiment", tmp_path / "plan.toml", "--json")[1]) == rows
+
+
 def test_json_is_the_frame_and_nothing_else(run, pool_path, tmp_path):
     out = tmp_path / "r.parquet"
     code, text, err = run("evaluate", pool_path, *FAST, "--json", "--out", out)
@@ -315,6 +332,11 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'. Did you mean 'topic'"),
         (("POOL", *EVALUATE, "--confidence-level", "95"), "is not between 0 and 1"),
         (("POOL", *EVALUATE, "--n-replays", "0"), "--n-replays: 0"),
+        (
+            ("POOL", *EVALUATE, "--mc-error", "0"),
+            "--mc-error: 0.0 is not a number from 1e-05 to 0.5. Use e.g. --mc-error",
+        ),
+        (("POOL", *EVALUATE, "--mc-error", "0.1", "--quantiles", "0.5"), "--mc-error: quantiles need equally many"),
         (("POOL", *EVALUATE, "--min-samples", "99"), "--min-samples: 99 leaves no questions: "),
     ],
 )

@@ -182,6 +182,7 @@ info ragged.csv | info no_index.csv | info twice.csv | info ungraded.csv | info 
 evaluate RAGGED sc:m --budgets 2 | evaluate RAGGED sc:m --budgets 2 --replacement
 evaluate RAGGED alloc:n --budgets 1 | evaluate RAGGED mix:m+n --budgets 1 --min-samples 1 --scope these
 evaluate SOUND sc:m --budgets 9 | evaluate SOUND sc:m --budgets 2 --n-replays 0
+evaluate SOUND sc:m --budgets 2 --mc-error 0 | evaluate SOUND sc:m --budgets 2 --mc-error 0.01 --quantiles 0.5
 evaluate SOUND sc:m --budgets 2 --seed -1 | evaluate SOUND sc:m --budgets 2 --method exakt
 evaluate SOUND mix:m+n,vote=entropy --budgets 4 --method exact
 evaluate SOUND sc:m --budgets 2 --correct-bias | evaluate SOUND sc:m --budgets 2 --price m=-1
@@ -200,6 +201,7 @@ evaluate SOUND sc:m --budgets 2 --scope these --band simultaneous | evaluate SOU
 evaluate SOUND sc:m,vote=best_of_n --budgets 2 | tune ragged.csv | tune ragged.csv --strategy sc:m --budgets 2,3
 tune sound --spend cost | tune sound --folds 99 | tune sound --runs 0 | tune sound --limits -1
 tune sound --models m,x | tune sound --strategy cov:m | tune sound --models m,m | tune sound --n-replays 0
+tune sound --mc-error 2 | report sound --mc-error -1
 tune sound --price m=x | tune sound --min-samples 9 | theory ragged.csv | theory ragged.csv --models m
 theory sound --extrapolate 99 | theory sound --models m+m | theory sound --budgets 99 | theory sound --resamples 0
 theory sound --n-replays 0 --budgets 2 | theory sound --clusters x | theory sound --confidence-level 3

@@ -66,6 +66,13 @@ def test_budgets_are_sorted_and_counted_once():
         ([], {}, "strategies: none are given"),
         (["sc:x", "sc:x"], {}, "repeats a strategy. Remove the duplicate"),
         ("sc:x", {"n_replays": 0}, "n_replays=0 is out of range. Use an integer from 1"),
+        ("sc:x", {"mc_error": "x"}, "mc_error='x' is not a number from 1e-05 to 0.5. Use e.g. mc_error=1e-4"),
+        ("sc:x", {"mc_error": 1e-6}, "mc_error=1e-06 is not a number from 1e-05 to 0.5."),
+        (
+            "sc:x",
+            {"mc_error": 0.1, "quantiles": True},
+            "mc_error: quantiles need equally many replays of every question",
+        ),
         ("sc:x", {"n_replays": 1e4}, "n_replays=10000.0 is not an integer. Use an integer"),
         ("sc:x", {"seed": -1}, "seed=-1 is out of range. Use an integer from 0"),
         ("sc:x", {"seed": 2**64}, "Use an integer from 0"),

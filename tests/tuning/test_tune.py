@@ -371,6 +371,7 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
         ({"n_folds": 11}, MssimError, "n_folds=11 is out of range. Use an integer from 2 to 10"),
         ({"n_runs": 0}, MssimError, "n_runs=0 is out of range. Use an integer from 1"),
         ({"n_replays": 0}, MssimError, "n_replays=0 is out of range. Use an integer from 1"),
+        ({"mc_error": 0}, MssimError, "mc_error=0 is not a number from 1e-05 to 0.5. Use e.g. mc_error=1e-4"),
         ({"seed": -1}, MssimError, "seed=-1 is out of range. Use an integer from 0"),
         ({"method": "best"}, MssimError, "method='best'"),
         ({"clusters": "topic"}, MssimError, "clusters: no column 'topic'"),
