@@ -26,7 +26,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from mssim import Pool, StrategyError, catalogue, evaluate, load_pool
-from mssim.engine.exact import nothing_known, obstacles
+from mssim.engine.exact import MOST_CELLS, nothing_known, obstacles
 from mssim.rules.parsing import parse_strategy
 
 FURTHEST, FEW, IMPOSSIBLE = 5.0, 5.0, 1e-10
@@ -106,7 +106,9 @@ def compared(name: str, pool: Pool, alike: list[str], n_seeds: int, n_replays: i
         plans = parse_strategy(text).plans(np.array(BUDGETS))
         if any(nothing_known(plan) for plan in plans):
             continue
-        known = np.all([[reason is None for reason in obstacles(plan, quick=False)] for plan in plans], axis=0)
+        known = np.all(
+            [[reason is None for reason in obstacles(plan, most_cells=MOST_CELLS)] for plan in plans], axis=0
+        )
         budgets = np.array(BUDGETS)[known].tolist()
         row: dict[str, object] = {"rule": rule, "pool": name, "budgets": len(budgets)}
         if not rows:

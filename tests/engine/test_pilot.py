@@ -81,7 +81,7 @@ def test_replays_that_a_pilot_chose_have_no_bias_and_the_error_that_is_reported(
     assert abs(covered.mean() - 0.95) < 4.9 * np.sqrt(0.95 * 0.05 / covered.size)
     every = np.array([one.n_replays[0, 0] for one in found])
     assert every.mean(axis=1).max() <= 400
-    assert (every.max(axis=1) > 1.3 * np.median(every, axis=1)).all()  # by their variances
+    assert (every.max(axis=1) > 1.5 * every.min(axis=1)).all()  # by their variances
 
 
 @pytest.mark.slow

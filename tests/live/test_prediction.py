@@ -11,6 +11,7 @@ from scipy import stats
 from mssim import MssimError, Pool, evaluate
 from mssim.engine.sample_groups import keep_samples
 from mssim.live import Prediction, compare, predict
+from mssim.live.replayed_runs import _MEAN_REPLAYS
 from mssim.simulate import AnswerModel
 
 TWO = AnswerModel(["a", "b"], sure=[0.2, 0.1], a=1, b=[1, 1.5], spread=2, correlation=0.7)
@@ -57,7 +58,7 @@ def once(pool, strategy, budget, seed=0):
 def test_expectations_are_those_of_an_evaluation():
     pool = with_tokens(TWO.draw(20, 16, seed=3))
     found = predict(pool, THREE[1], 6, n_runs=5)
-    row = evaluate(pool, THREE[1], [6], tokens="output").to_frame().iloc[0]
+    row = evaluate(pool, THREE[1], [6], tokens="output", n_replays=_MEAN_REPLAYS).to_frame().iloc[0]
     np.testing.assert_allclose(found.predicted, row[["accuracy", "samples_used", "tokens"]].astype(float), rtol=1e-12)
     assert found.quantities == ("accuracy", "samples_used", "output_tokens")
 
